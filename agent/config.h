@@ -1,0 +1,147 @@
+// The configuration: design.md part A as C++ values. The table of keys in config_keys.cpp is the one
+// source of names, kinds, defaults and explanations; the checker, `muster config` and
+// docs/configuration.md are made from it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/sys/clock.h"
+#include "agent/sys/files.h"
+#include "agent/sys/result.h"
+#include "lvm/layout.h"
+
+namespace muster {
+
+enum class Mode { enforce, observe };
+
+/// How many ephemeral disks there must be, once the instance type is known.
+struct Expectation {
+    enum class Kind { any, none, exactly, at_least };
+    Kind kind = Kind::any;
+    unsigned count = 0;
+    friend bool operator==(const Expectation&, const Expectation&) = default;
+};
+
+struct ExpectationByType {
+    std::map<std::string, Expectation> by_type; ///< instance type -> expectation
+    Expectation otherwise;                      ///< for every other type
+    [[nodiscard]] Expectation of(const std::string& instance_type) const;
+};
+
+struct MetadataConfig {
+    std::optional<std::string> endpoint; ///< none: the two well-known addresses
+    unsigned confirmations = 3;
+    Duration absence_span = std::chrono::seconds(5);
+    Duration deadline = std::chrono::seconds(150);
+    bool imdsv1 = false;
+};
+
+enum class ForeignData { refuse, wipe_preformatted, wipe };
+enum class PartialGroup { fail, rebuild };
+
+struct EphemeralConfig {
+    ExpectationByType expect;
+    Duration deadline = std::chrono::seconds(60);
+    ForeignData on_foreign_data = ForeignData::refuse;
+    PartialGroup on_partial = PartialGroup::fail;
+    lvm::GroupLayout layout;
+    bool writes_allowed = true; ///< false: an unknown key stands under `ephemeral`, so we can't know
+                                ///< what the owner wanted and nothing is written
+};
+
+struct EbsVolume {
+    std::string name;                     ///< the owner's name for it
+    std::optional<std::string> device;    ///< "/dev/sdf"
+    std::optional<std::string> volume_id; ///< "vol-0123456789abcdef0"
+    std::optional<std::uint64_t> min_size;
+    Duration deadline = std::chrono::seconds(100);
+    bool write_probe = false;
+};
+
+/// A part of a whole, or an amount: "5%" or "10GiB".
+struct Share {
+    double percent = 0;      ///< used where `amount` is not set
+    std::optional<std::uint64_t> amount;
+};
+
+struct RootConfig {
+    Share min_free{5, {}};
+    Share min_free_inodes{5, {}};
+    Duration io_deadline = std::chrono::seconds(30);
+};
+
+struct SinkConfig {
+    enum class Type { webhook, file };
+    std::string name; ///< the owner's name for it
+    Type type = Type::file;
+    bool required = false;
+    std::string url;                ///< webhook
+    std::string path;               ///< file
+    std::string ca_file;            ///< webhook; "": the system's own store
+    std::string token_file;         ///< "": none
+    std::string client_certificate; ///< "": none
+    std::string client_key;
+    std::optional<std::string> proxy; ///< none: as the environment says
+};
+
+struct ReportConfig {
+    Duration deadline = std::chrono::seconds(60);
+    std::vector<SinkConfig> to; ///< in the order of their names
+};
+
+struct Config {
+    Mode mode = Mode::enforce;
+    Duration deadline = std::chrono::seconds(300);
+    MetadataConfig metadata;
+    EphemeralConfig ephemeral;
+    /// None: every confirmed ebsN mapping is expected. By name.
+    std::optional<std::vector<EbsVolume>> ebs;
+    RootConfig root;
+    ReportConfig report;
+};
+
+/// One thing wrong with the configuration.
+struct Mistake {
+    std::string file; ///< as found: "/etc/muster/conf.d/10-disks.json"
+    std::string key;  ///< "ephemeral.volumes.scratch.size"; "line 3, column 7" for a syntax mistake
+    std::string problem; ///< what was found and what was expected, for a person
+    bool unknown_key = false;
+    /// "FILE: KEY: PROBLEM"
+    [[nodiscard]] std::string text() const;
+};
+
+/// One configuration file, in the order in which they are merged.
+struct ConfigLayer {
+    std::string file;
+    std::string text;
+};
+
+struct LoadedConfig {
+    /// All layers, when `mistakes` holds nothing but unknown keys; else of the layers before the
+    /// first one that is wrong, so that the mistake can be reported where those say.
+    Config config;
+    nlohmann::ordered_json effective; ///< what `config` was made of: defaults and layers merged
+    std::vector<Mistake> mistakes;
+    /// Nothing wrong but, at most, unknown keys.
+    [[nodiscard]] bool valid() const;
+};
+
+/// Merges (RFC 7396) and checks. Pure. Every mistake of every layer is found, not just the first.
+[[nodiscard]] LoadedConfig load_config(const std::vector<ConfigLayer>& layers);
+
+/// The layers of a machine: /etc/muster/muster.json, /etc/muster/conf.d/*.json,
+/// /run/muster/conf.d/*.json (by name), or just `explicit_files` where some were named. A file of the
+/// default search that is absent is no mistake; one that was named, or can't be read, is.
+[[nodiscard]] Result<std::vector<ConfigLayer>>
+find_config_layers(const Files& files, const std::vector<std::string>& explicit_files);
+
+/// docs/configuration.md, made from the table of keys.
+[[nodiscard]] std::string config_reference();
+
+} // namespace muster

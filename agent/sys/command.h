@@ -1,0 +1,48 @@
+// Run a program: no shell, no PATH, a deadline, bounded output.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/sys/clock.h"
+#include "agent/sys/isolate.h"
+#include "agent/sys/result.h"
+
+namespace muster {
+
+struct Command {
+    std::vector<std::string> argv; ///< argv[0] is an absolute path
+    /// The command changes a disk. While it lives it holds a lock (a shared flock on `disks.lock`
+    /// in the run folder) that the next `muster run` waits for: were the agent killed in the middle
+    /// of an mkfs, two of them could otherwise write to one disk.
+    bool writes_disks = false;
+};
+
+struct CommandOutput {
+    int exit_status = 0;  ///< 0-255, or 128 + the number of the signal that ended it
+    std::string out;      ///< standard output, cut at 4 MiB (64 disks' fullreport is 200 KiB)
+    std::string err;      ///< standard error, its last 64 KiB
+    Duration took{};
+};
+
+/// Standard input is closed and the environment is LC_ALL=C alone. At the deadline TERM, a second
+/// later KILL, to the whole group.
+/// Errors: `absent` (no such program), `stuck` (deadline; or exec itself hung), `denied`,
+/// `too_large` (standard output beyond its bound). A program's own failure is not an error here: see
+/// `exit_status`.
+class CommandRunner {
+  public:
+    virtual ~CommandRunner() = default;
+    [[nodiscard]] virtual Result<CommandOutput> run(const Command& command, Deadline deadline) = 0;
+};
+
+/// `disk_lock`: the path of the lock file for commands that write.
+[[nodiscard]] std::unique_ptr<CommandRunner> make_command_runner(const Clock& clock,
+                                                                 Isolate& isolate,
+                                                                 std::string disk_lock);
+
+/// The command as a person would type it, quoted where a shell needs it.
+[[nodiscard]] std::string to_string(const Command& command);
+
+} // namespace muster

@@ -37,6 +37,9 @@ enum class Errc {
 /// True where the same request, made again, may succeed.
 [[nodiscard]] bool is_retryable(Errc code);
 
+/// The code that fits a system call's errno.
+[[nodiscard]] Errc errc_of(int error_number);
+
 /// An error with its whole story in `message`: what was tried on what, what was found.
 struct [[nodiscard]] Error {
     Errc code = Errc::internal;
@@ -48,8 +51,7 @@ struct [[nodiscard]] Error {
     }
 };
 
-template <class T>
-using Result = std::expected<T, Error>;
+template <class T> using Result = std::expected<T, Error>;
 
 /// Shorthand for `return fail(Errc::absent, "...")`.
 [[nodiscard]] inline std::unexpected<Error> fail(Errc code, std::string message) {
@@ -57,7 +59,7 @@ using Result = std::expected<T, Error>;
 }
 
 /// Passes an error on, told from one level further out.
-[[nodiscard]] inline std::unexpected<Error> fail(const Error& error, std::string_view context) {
+[[nodiscard]] inline std::unexpected<Error> fail(const Error &error, std::string_view context) {
     return std::unexpected(error.with(context));
 }
 
@@ -65,5 +67,8 @@ using Result = std::expected<T, Error>;
 [[nodiscard]] inline std::unexpected<Error> fail(Error error) {
     return std::unexpected(std::move(error));
 }
+
+/// Says that a system call failed on something: "WHAT: No such file or directory".
+[[nodiscard]] std::unexpected<Error> fail_errno(int error_number, std::string_view what);
 
 } // namespace muster

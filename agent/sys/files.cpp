@@ -1,0 +1,181 @@
+#include "agent/sys/files.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <system_error>
+#include <unistd.h>
+
+#include "agent/sys/fd.h"
+
+namespace muster {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t kBlock = 64 << 10;
+
+Result<void> make_folders(const fs::path &folder) {
+    fs::path path;
+    for (const auto &part : folder) {
+        path /= part;
+        // 0755 whatever the umask: nothing more than it takes away can be given by mkdir.
+        if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
+            return fail_errno(errno, "can't make " + path.string());
+        }
+    }
+    return {};
+}
+
+Result<void> write_all(int fd, std::string_view content, const std::string &what) {
+    while (!content.empty()) {
+        const ssize_t n = ::write(fd, content.data(), content.size());
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return fail_errno(errno, "can't write " + what);
+        }
+        content.remove_prefix(static_cast<std::size_t>(n));
+    }
+    return {};
+}
+
+Result<void> sync_folder(const fs::path &folder) {
+    const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!fd || ::fsync(fd.get()) != 0) {
+        return fail_errno(errno, "can't sync " + folder.string());
+    }
+    return {};
+}
+
+/// Content, then sync, then the new name: whoever reads sees the old file or the new one.
+Result<void> write_and_rename(Fd file, const fs::path &temporary, const fs::path &target,
+                              std::string_view content) {
+    if (auto written = write_all(file.get(), content, temporary.string()); !written) {
+        return written;
+    }
+    if (::fsync(file.get()) != 0) {
+        return fail_errno(errno, "can't sync " + temporary.string());
+    }
+    if (file.close() != 0) {
+        return fail_errno(errno, "can't close " + temporary.string());
+    }
+    if (::rename(temporary.c_str(), target.c_str()) != 0) {
+        return fail_errno(errno, "can't rename to " + target.string());
+    }
+    return sync_folder(target.parent_path());
+}
+
+} // namespace
+
+fs::path Files::real(std::string_view path) const {
+    // The relative part, since "a" / "/b" is "/b": the root would be lost.
+    return root_ / fs::path(path).relative_path();
+}
+
+Result<std::string> Files::read(std::string_view path, std::size_t limit) const {
+    const auto file = real(path);
+    // O_NONBLOCK: someone's FIFO in our place must not hold us up.
+    const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!fd) {
+        return fail_errno(errno, "can't open " + file.string());
+    }
+    std::string content;
+    for (;;) {
+        // One byte more than the limit shows that there is more. st_size is no help: procfs says 0
+        // and sysfs 4096, whatever the content.
+        const std::size_t want = std::min(kBlock, limit + 1 - content.size());
+        const std::size_t had = content.size();
+        content.resize(had + want);
+        const ssize_t n = ::read(fd.get(), content.data() + had, want);
+        const int error = errno;
+        content.resize(had + (n > 0 ? static_cast<std::size_t>(n) : 0));
+        if (n < 0 && error != EINTR) {
+            return fail_errno(error, "can't read " + file.string());
+        }
+        if (n == 0) {
+            return content;
+        }
+        if (content.size() > limit) {
+            return fail(Errc::too_large,
+                        file.string() + ": more than " + std::to_string(limit) + " bytes");
+        }
+    }
+}
+
+Result<std::string> Files::read_value(std::string_view path) const {
+    auto content = read(path);
+    if (!content) {
+        return content;
+    }
+    constexpr std::string_view kSpace = " \t\r\n";
+    const auto first = content->find_first_not_of(kSpace);
+    if (first == std::string::npos) {
+        return std::string();
+    }
+    return content->substr(first, content->find_last_not_of(kSpace) - first + 1);
+}
+
+Result<std::vector<std::string>> Files::list(std::string_view path) const {
+    const auto folder = real(path);
+    std::error_code error;
+    std::vector<std::string> names;
+    fs::directory_iterator entry(folder, error);
+    while (!error && entry != fs::directory_iterator()) {
+        names.push_back(entry->path().filename().string());
+        entry.increment(error);
+    }
+    if (error) { // half a list is no list
+        return fail_errno(error.value(), "can't list " + folder.string());
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
+Result<std::string> Files::link_name(std::string_view path) const {
+    const auto link = real(path);
+    std::error_code error;
+    const auto target = fs::read_symlink(link, error);
+    if (error) {
+        return fail_errno(error.value(), "can't read the link " + link.string());
+    }
+    return target.filename().string();
+}
+
+bool Files::exists(std::string_view path) const {
+    std::error_code error;
+    return fs::exists(real(path), error);
+}
+
+Result<void> Files::write(std::string_view path, std::string_view content) const {
+    const auto target = real(path);
+    if (auto made = make_folders(target.parent_path()); !made) {
+        return made;
+    }
+    // mkostemp: O_CREAT | O_EXCL, mode 0600, so it never follows a link that someone left there. A
+    // fixed name would let two writers of one file rename each other's half-written one.
+    std::string temporary =
+        (target.parent_path() / ("." + target.filename().string() + ".XXXXXX")).string();
+    Fd file(::mkostemp(temporary.data(), O_CLOEXEC));
+    if (!file) {
+        return fail_errno(errno, "can't make a file beside " + target.string());
+    }
+    auto result = write_and_rename(std::move(file), temporary, target, content);
+    if (!result) {
+        ::unlink(temporary.c_str());
+    }
+    return result;
+}
+
+Result<void> Files::remove(std::string_view path) const {
+    const auto file = real(path);
+    if (::unlink(file.c_str()) != 0) {
+        return fail_errno(errno, "can't remove " + file.string());
+    }
+    return {};
+}
+
+} // namespace muster

@@ -1,0 +1,90 @@
+// A kernel whose disks and mounts are what a test says.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/sys/kernel.h"
+#include "tests/catch.h"
+#include "tests/fakes/fake_answers.h"
+#include "tests/fakes/fake_clock.h"
+
+namespace muster {
+
+/// Answers are laid out per node (for `space` and `mount`: per path); what was not laid out fails
+/// the test. An answer of `stuck` takes until the deadline, if there is a clock.
+class FakeKernel : public Kernel {
+  public:
+    explicit FakeKernel(FakeClock *clock = nullptr) : clock_(clock) {}
+
+    struct Read {
+        std::string node;
+        std::vector<std::uint64_t> offsets;
+        std::uint32_t length = 0;
+    };
+
+    // `fake.devices["/dev/nvme1n1"].set(DeviceNumber{259, 1})`; `add` lays out one after another.
+    std::map<std::string, FakeAnswers<DeviceNumber>> devices;
+    std::map<std::string, FakeAnswers<Duration>> reads;
+    std::map<std::string, FakeAnswers<DiskContent>> contents;
+    std::map<std::string, FakeAnswers<Space>> spaces;
+    std::map<std::string, FakeAnswers<void>> mounts; ///< by target
+
+    // What was asked, in order.
+    std::vector<Read> was_read;
+    std::vector<std::string> was_probed;
+    std::vector<MountRequest> was_mounted;
+
+    [[nodiscard]] Result<DeviceNumber> block_device(std::string_view node) override {
+        return answer(devices, "block_device", node);
+    }
+
+    [[nodiscard]] Result<Duration> read_blocks(std::string_view node,
+                                               const std::vector<std::uint64_t> &offsets,
+                                               std::uint32_t length, Deadline deadline) override {
+        was_read.push_back({std::string(node), offsets, length});
+        auto result = timed(answer(reads, "read_blocks", node), deadline);
+        if (result && clock_ != nullptr) {
+            clock_->advance(*result);
+        }
+        return result;
+    }
+
+    [[nodiscard]] Result<DiskContent> content(std::string_view node, Deadline deadline) override {
+        was_probed.emplace_back(node);
+        return timed(answer(contents, "content", node), deadline);
+    }
+
+    [[nodiscard]] Result<Space> space(std::string_view path, Deadline deadline) override {
+        return timed(answer(spaces, "space", path), deadline);
+    }
+
+    [[nodiscard]] Result<void> mount(const MountRequest &request, Deadline deadline) override {
+        was_mounted.push_back(request);
+        return timed(answer(mounts, "mount", request.target), deadline);
+    }
+
+  private:
+    template <class T>
+    static Result<T> answer(std::map<std::string, FakeAnswers<T>> &answers, std::string_view call,
+                            std::string_view key) {
+        const auto found = answers.find(std::string(key));
+        if (found == answers.end()) {
+            FAIL("FakeKernel: no answer for " << call << " of " << key);
+        }
+        return found->second.next();
+    }
+
+    template <class T> Result<T> timed(Result<T> result, Deadline deadline) {
+        if (clock_ != nullptr && !result && result.error().code == Errc::stuck) {
+            clock_->sleep_until(deadline.at);
+        }
+        return result;
+    }
+
+    FakeClock *clock_;
+};
+
+} // namespace muster

@@ -1,0 +1,73 @@
+"""The scaler's endpoint: takes reports on any path and remembers them."""
+
+import json
+import os
+import threading
+import time
+
+from answer import Answer, error_answer
+
+
+class Endpoint:
+    """The handler behind the endpoint's socket: right means taken."""
+
+    def respond(self, request, changes=None):
+        if request.method not in ("POST", "PUT"):
+            return error_answer(405)
+        return Answer(200, '{"taken": true}\n', "application/json")
+
+
+class LineFile:
+    """A file of JSON lines. One write a line on an append-only descriptor:
+    whole lines only, at once in the file, whatever kills us."""
+
+    def __init__(self, path):
+        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.lock = threading.Lock()
+
+    def write(self, entry):
+        line = json.dumps(entry, separators=(",", ":")).encode("utf-8") + b"\n"
+        with self.lock:
+            os.write(self.descriptor, line)
+
+
+class Recorder:
+    """Every request the endpoint got, and what it was answered.
+
+    A request that was answered with an error is recorded too (`status` tells):
+    a test of "delivered once" counts what was taken, one of "tried again"
+    counts them all. `status` null: the client was never answered.
+    """
+
+    def __init__(self, path):
+        self.file = LineFile(path) if path else None
+        self.began = time.monotonic()
+
+    def observe(self, request, status, rule):
+        if not self.file:
+            return
+        text = request.body.decode("utf-8", "replace")
+        try:
+            parsed = json.loads(text)
+        except ValueError:
+            parsed = None
+        self.file.write({
+            "time": time.time(), "since_start": round(time.monotonic() - self.began, 6),
+            "peer": request.peer[0], "method": request.method, "path": request.target,
+            "headers": dict(request.headers), "status": status, "rule": rule,
+            "body": text, "json": parsed})
+
+
+class RequestLog:
+    """Who asked the metadata service what, when: a line a request, no bodies."""
+
+    def __init__(self, path):
+        self.file = LineFile(path) if path else None
+        self.began = time.monotonic()
+
+    def observe(self, request, status, rule):
+        if self.file:
+            self.file.write({
+                "time": time.time(), "since_start": round(time.monotonic() - self.began, 6),
+                "method": request.method, "path": request.target, "status": status,
+                "rule": rule, "connection": request.peer[1]})

@@ -73,10 +73,21 @@ class Answer:
         self.wire = {}
 
     @property
-    def is_silent(self):
-        """No status ever reaches the client."""
-        return bool(self.wire.get("blackhole") or self.wire.get("down_for")
-                    or self.wire.get("reset") == "before")
+    def seen_status(self):
+        """The status that reaches the client; None if none ever does."""
+        return None if is_silent(self.wire) or "raw" in self.wire else self.status
+
+    @property
+    def is_whole(self):
+        """All of it reaches the client."""
+        cut = [key for key in ("stall", "reset", "close") if key in self.wire]
+        return (self.seen_status is not None and not cut
+                and not self.wire.get("length_off_by"))
+
+
+def is_silent(action):
+    return bool(action.get("blackhole") or action.get("down_for")
+                or action.get("reset") == "before")
 
 
 def error_answer(status, headers=None):
@@ -104,12 +115,16 @@ def spoil(action, right):
     that a 503 hides was never handed out.
     """
     wire = {key: action[key] for key in WIRE if key in action}
-    if wire.get("blackhole") or wire.get("down_for") or wire.get("reset") == "before":
+    status = action.get("status")
+    if is_silent(action):
         answer = Answer()
-    elif action.get("status", 200) != 200:
-        answer = error_answer(action["status"])
+    elif status is not None and not 200 <= status < 300:
+        answer = error_answer(status)
     else:
         answer = right(action.get("instance"))
+        if status is not None and answer.status < 300:
+            answer.status = status
+            answer.body = b"" if status == 204 else answer.body
     if "redirect" in action:
         answer = Answer(action.get("status", 302), headers={"Location": action["redirect"]})
     _replace_body(action, answer)
@@ -136,8 +151,8 @@ def _replace_body(action, answer):
         body = PROXY_PAGE.encode("utf-8")
         answer.headers["Content-Type"] = "text/html; charset=utf-8"
     elif "binary" in action:
-        # starts with bytes that no UTF-8 text has, and has NULs in it
-        body = bytes((254 - n) % 256 for n in range(action["binary"]))
+        # 00 ff fe fd ...: a NUL first, then bytes that no UTF-8 text has
+        body = bytes(-n % 256 for n in range(action["binary"]))
     elif "oversized" in action:
         body = b""
         answer.filler = action["oversized"]

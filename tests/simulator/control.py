@@ -15,6 +15,8 @@ from rules import Rules, ScriptError
 class Control:
     """GET /_simulator/state; POST /_simulator/script; POST /_simulator/reset."""
 
+    server_name = "muster-simulator"
+
     def __init__(self, metadata, endpoint):
         self.metadata = metadata
         self.endpoint = endpoint

@@ -11,6 +11,8 @@ from answer import Answer, error_answer
 class Endpoint:
     """The handler behind the endpoint's socket: right means taken."""
 
+    server_name = "muster-simulator"
+
     def respond(self, request, changes=None):
         if request.method not in ("POST", "PUT"):
             return error_answer(405)
@@ -36,14 +38,15 @@ class Recorder:
 
     A request that was answered with an error is recorded too (`status` tells):
     a test of "delivered once" counts what was taken, one of "tried again"
-    counts them all. `status` null: the client was never answered.
+    counts them all. `status` null: the client was never answered; `whole`
+    false: it did not get all of the answer.
     """
 
     def __init__(self, path):
         self.file = LineFile(path) if path else None
         self.began = time.monotonic()
 
-    def observe(self, request, status, rule):
+    def observe(self, request, answer, rule):
         if not self.file:
             return
         text = request.body.decode("utf-8", "replace")
@@ -54,8 +57,17 @@ class Recorder:
         self.file.write({
             "time": time.time(), "since_start": round(time.monotonic() - self.began, 6),
             "peer": request.peer[0], "method": request.method, "path": request.target,
-            "headers": dict(request.headers), "status": status, "rule": rule,
+            "headers": join_headers(request.headers), "status": answer.seen_status,
+            "whole": answer.is_whole, "rule": rule,
             "body": text, "json": parsed})
+
+
+def join_headers(headers):
+    """As an object; a header sent twice shows both its values."""
+    joined = {}
+    for name, value in headers:
+        joined[name] = "%s, %s" % (joined[name], value) if name in joined else value
+    return joined
 
 
 class RequestLog:
@@ -65,9 +77,10 @@ class RequestLog:
         self.file = LineFile(path) if path else None
         self.began = time.monotonic()
 
-    def observe(self, request, status, rule):
+    def observe(self, request, answer, rule):
         if self.file:
             self.file.write({
                 "time": time.time(), "since_start": round(time.monotonic() - self.began, 6),
-                "method": request.method, "path": request.target, "status": status,
+                "method": request.method, "path": request.target,
+                "status": answer.seen_status, "whole": answer.is_whole,
                 "rule": rule, "connection": request.peer[1]})

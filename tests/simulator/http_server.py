@@ -90,7 +90,7 @@ class Counters:
 
 class Service:
     """One address that answers: `handler.respond(request, changes)` makes the
-    right answer, `rules` spoil it, `observe(request, status, rule)` is told."""
+    right answer, `rules` spoil it, `observe(request, answer, rule)` is told."""
 
     def __init__(self, name, address, port, handler, rules, tls=None,
                  shorten=None, observe=None):
@@ -99,7 +99,7 @@ class Service:
         self.rules = rules
         self.tls = tls
         self.shorten = shorten or (lambda path: path.strip("/"))
-        self.observe = observe or (lambda request, status, rule: None)
+        self.observe = observe or (lambda request, answer, rule: None)
         self.counters = Counters()
         self.connections = set()
         self.lock = threading.Lock()
@@ -110,7 +110,9 @@ class Service:
         self.address = self.holder.getsockname()[:2]
         self.wake_in, self.wake_out = socket.socketpair()
         self.wake_in.setblocking(False)
-        self.ready = threading.Event()
+        # the rules that the listening socket follows now
+        self.followed = None
+        self.following = threading.Condition()
 
     def url(self):
         host = "[%s]" % self.address[0] if self.family == socket.AF_INET6 else self.address[0]
@@ -118,18 +120,17 @@ class Service:
 
     def start(self):
         """Returns when the socket is what the script wants it to be at first."""
-        self.rules.restart_clock()
         threading.Thread(target=self._accept, name=self.name, daemon=True).start()
-        self.ready.wait()
+        self.swap(self.rules)
 
     def swap(self, rules):
         """Other rules from now on. Returns when the socket follows them."""
         rules.restart_clock()
         self.down_until = 0.0
-        self.ready.clear()
         self.rules = rules
         self._wake()
-        self.ready.wait(5.0)
+        with self.following:
+            self.following.wait_for(lambda: self.followed is rules)
 
     def go_down(self, seconds):
         self.down_until = time.monotonic() + seconds
@@ -148,8 +149,8 @@ class Service:
     def _wake(self):
         self.wake_out.send(b"!")
 
-    def _wanted(self):
-        gate, wait = self.rules.gate()
+    def _wanted(self, rules):
+        gate, wait = rules.gate()
         left = self.down_until - time.monotonic()
         if left > 0:
             return REFUSE, left
@@ -158,7 +159,8 @@ class Service:
     def _accept(self):
         state, listener, queue_fillers = REFUSE, None, []
         while True:
-            wanted, wait = self._wanted()
+            rules = self.rules
+            wanted, wait = self._wanted(rules)
             if wanted != state:
                 if listener:
                     listener.close()
@@ -173,7 +175,9 @@ class Service:
                 if wanted != OPEN:
                     self._drop_connections()
                 state = wanted
-            self.ready.set()
+            with self.following:
+                self.followed = rules
+                self.following.notify_all()
             poll = select.poll()
             poll.register(self.wake_in, select.POLLIN)
             if state == OPEN:
@@ -226,9 +230,8 @@ class Service:
         request.short_path = self.shorten(request.path)
         action, rule = self.rules.consult(request)
         answer = spoil(action, lambda changes: self.handler.respond(request, changes))
-        status = None if answer.is_silent else answer.status
-        self.counters.count_request(request, status, rule)
-        self.observe(request, status, rule)
+        self.counters.count_request(request, answer.seen_status, rule)
+        self.observe(request, answer, rule)
         return answer
 
 
@@ -366,7 +369,7 @@ class Connection:
     def _head(self, answer, keep):
         size = answer.filler or len(answer.body)
         lines = ["HTTP/1.1 %d %s" % (answer.status, REASONS.get(answer.status, "Unknown"))]
-        headers = {"Date": http_date(time.time()), "Server": "EC2ws"}
+        headers = {"Date": http_date(time.time()), "Server": self.service.handler.server_name}
         if answer.wire.get("chunked"):
             headers["Transfer-Encoding"] = "chunked"
         elif answer.status != 204:

@@ -67,6 +67,8 @@ class Tokens:
 class MetadataService:
     """The handler behind the metadata socket."""
 
+    server_name = "EC2ws"
+
     def __init__(self, instance, options):
         self.instance = instance
         self.options = options
@@ -122,7 +124,6 @@ class MetadataService:
         version, _, rest = request.path.strip("/").partition("/")
         if version not in VERSIONS:
             return None
-        # one tree for all versions; they differ in what we do not serve
         instance = merge(self.instance, changes) if changes else self.instance
         node = build_tree(instance)
         for name in filter(None, rest.split("/")):
@@ -131,7 +132,7 @@ class MetadataService:
             node = node[name]
         if isinstance(node, dict) and "$json" not in node:
             return listing(node)
-        # a value is no folder: AWS has nothing at user-data/ or instance-id/
+        # a value is no folder
         return None if request.is_folder else leaf(node)
 
 

@@ -13,7 +13,7 @@ from answer import ACTIONS
 
 MATCH = {"path": (str, list), "method": (str, list), "contains": (str,)}
 SPAN = {"times": (int,), "skip": (int,), "from": (int, float), "until": (int, float),
-        "probability": (int, float), "seed": (int,), "sequence": (list,),
+        "since": (str,), "probability": (int, float), "seed": (int,), "sequence": (list,),
         "repeat": (bool,), "each_path": (bool,)}
 GATE = {"refuse": (bool,), "drop_connects": (bool,)}
 NOTES = {"name": (str,), "comment": (str,)}
@@ -56,6 +56,8 @@ class Rule:
         self.skip = given.get("skip", 0)
         self.start = given.get("from", 0.0)
         self.end = given.get("until")
+        self.since = given.get("since", "start")
+        self.first_met = None
         self.repeat = given.get("repeat", False)
         self.action = {key: given[key] for key in given if key in ACTIONS}
         self.gate = next((gate for gate in (REFUSE, DROP_CONNECTS) if given.get(gate)), None)
@@ -87,6 +89,8 @@ class Rule:
         return items
 
     def _check(self, place, given):
+        if self.since not in ("start", "first"):
+            raise ScriptError('%s: since is "start" or "first", not %r' % (place, self.since))
         if self.gate:
             extra = set(given) - set(GATE) - set(NOTES) - {"from", "until"}
             if extra:
@@ -111,7 +115,11 @@ class Rule:
 
     def consult(self, request, now):
         """This rule's action for the request, RIGHT, or None: not my business."""
-        if self.gate or not self.is_in_window(now) or not self.matches(request):
+        if self.gate or not self.matches(request):
+            return None
+        if self.first_met is None:
+            self.first_met = now
+        if not self.is_in_window(now - self.first_met if self.since == "first" else now):
             return None
         if self.probability is not None and self.random.random() >= self.probability:
             return None

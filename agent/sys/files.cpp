@@ -17,9 +17,9 @@ namespace {
 
 constexpr std::size_t kBlock = 64 << 10;
 
-Result<void> make_folders(const fs::path &folder) {
+Result<void> make_folders(const fs::path& folder) {
     fs::path path;
-    for (const auto &part : folder) {
+    for (const auto& part : folder) {
         path /= part;
         // 0755 whatever the umask: nothing more than it takes away can be given by mkdir.
         if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) {
@@ -29,7 +29,7 @@ Result<void> make_folders(const fs::path &folder) {
     return {};
 }
 
-Result<void> write_all(int fd, std::string_view content, const std::string &what) {
+Result<void> write_all(int fd, std::string_view content, const std::string& what) {
     while (!content.empty()) {
         const ssize_t n = ::write(fd, content.data(), content.size());
         if (n < 0 && errno == EINTR) {
@@ -43,7 +43,7 @@ Result<void> write_all(int fd, std::string_view content, const std::string &what
     return {};
 }
 
-Result<void> sync_folder(const fs::path &folder) {
+Result<void> sync_folder(const fs::path& folder) {
     const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!fd || ::fsync(fd.get()) != 0) {
         return fail_errno(errno, "can't sync " + folder.string());
@@ -52,7 +52,7 @@ Result<void> sync_folder(const fs::path &folder) {
 }
 
 /// Content, then sync, then the new name: whoever reads sees the old file or the new one.
-Result<void> write_and_rename(Fd file, const fs::path &temporary, const fs::path &target,
+Result<void> write_and_rename(Fd file, const fs::path& temporary, const fs::path& target,
                               std::string_view content) {
     if (auto written = write_all(file.get(), content, temporary.string()); !written) {
         return written;

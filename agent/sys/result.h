@@ -49,9 +49,11 @@ struct [[nodiscard]] Error {
     [[nodiscard]] Error with(std::string_view context) const {
         return {code, std::string(context) + ": " + message};
     }
+    friend bool operator==(const Error&, const Error&) = default;
 };
 
-template <class T> using Result = std::expected<T, Error>;
+template <class T>
+using Result = std::expected<T, Error>;
 
 /// Shorthand for `return fail(Errc::absent, "...")`.
 [[nodiscard]] inline std::unexpected<Error> fail(Errc code, std::string message) {
@@ -59,7 +61,7 @@ template <class T> using Result = std::expected<T, Error>;
 }
 
 /// Passes an error on, told from one level further out.
-[[nodiscard]] inline std::unexpected<Error> fail(const Error &error, std::string_view context) {
+[[nodiscard]] inline std::unexpected<Error> fail(const Error& error, std::string_view context) {
     return std::unexpected(error.with(context));
 }
 

@@ -10,7 +10,8 @@
 namespace muster {
 
 /// Given one after the other; the last one stays.
-template <class T> class FakeAnswers {
+template <class T>
+class FakeAnswers {
   public:
     void add(Result<T> answer) { answers_.push_back(std::move(answer)); }
     void set(Result<T> answer) {
@@ -18,7 +19,7 @@ template <class T> class FakeAnswers {
         next_ = 0;
     }
     [[nodiscard]] Result<T> next() {
-        const auto &answer = answers_.at(next_);
+        const auto& answer = answers_.at(next_);
         next_ += next_ + 1 < answers_.size() ? 1 : 0;
         return answer;
     }

@@ -42,7 +42,7 @@ class FakeClock : public Clock {
         return job;
     }
 
-    void wait(Job &job) override { now_ = std::max(now_, dynamic_cast<FakeJob &>(job).end); }
+    void wait(Job& job) override { now_ = std::max(now_, dynamic_cast<FakeJob&>(job).end); }
 
     void advance(Duration d) { now_ += d; }
 

@@ -12,13 +12,13 @@ namespace muster {
 
 class FakeHttp : public HttpClient {
   public:
-    using Handler = std::function<Result<HttpResponse>(const HttpRequest &)>;
+    using Handler = std::function<Result<HttpResponse>(const HttpRequest&)>;
 
     /// With a clock each attempt takes `latency`, one that times out its whole `total_limit`.
-    explicit FakeHttp(Handler handler, FakeClock *clock = nullptr, Duration latency = {})
+    explicit FakeHttp(Handler handler, FakeClock* clock = nullptr, Duration latency = {})
         : handler_(std::move(handler)), clock_(clock), latency_(latency) {}
 
-    [[nodiscard]] Result<HttpResponse> attempt(const HttpRequest &request) override {
+    [[nodiscard]] Result<HttpResponse> attempt(const HttpRequest& request) override {
         requests.push_back(request);
         const auto started = clock_ != nullptr ? clock_->now() : Instant{};
         auto answer = handler_(request);
@@ -39,7 +39,7 @@ class FakeHttp : public HttpClient {
 
   private:
     Handler handler_;
-    FakeClock *clock_;
+    FakeClock* clock_;
     Duration latency_;
 };
 

@@ -17,7 +17,7 @@ namespace muster {
 /// the test. An answer of `stuck` takes until the deadline, if there is a clock.
 class FakeKernel : public Kernel {
   public:
-    explicit FakeKernel(FakeClock *clock = nullptr) : clock_(clock) {}
+    explicit FakeKernel(FakeClock* clock = nullptr) : clock_(clock) {}
 
     struct Read {
         std::string node;
@@ -42,7 +42,7 @@ class FakeKernel : public Kernel {
     }
 
     [[nodiscard]] Result<Duration> read_blocks(std::string_view node,
-                                               const std::vector<std::uint64_t> &offsets,
+                                               const std::vector<std::uint64_t>& offsets,
                                                std::uint32_t length, Deadline deadline) override {
         was_read.push_back({std::string(node), offsets, length});
         auto result = timed(answer(reads, "read_blocks", node), deadline);
@@ -61,14 +61,14 @@ class FakeKernel : public Kernel {
         return timed(answer(spaces, "space", path), deadline);
     }
 
-    [[nodiscard]] Result<void> mount(const MountRequest &request, Deadline deadline) override {
+    [[nodiscard]] Result<void> mount(const MountRequest& request, Deadline deadline) override {
         was_mounted.push_back(request);
         return timed(answer(mounts, "mount", request.target), deadline);
     }
 
   private:
     template <class T>
-    static Result<T> answer(std::map<std::string, FakeAnswers<T>> &answers, std::string_view call,
+    static Result<T> answer(std::map<std::string, FakeAnswers<T>>& answers, std::string_view call,
                             std::string_view key) {
         const auto found = answers.find(std::string(key));
         if (found == answers.end()) {
@@ -77,14 +77,15 @@ class FakeKernel : public Kernel {
         return found->second.next();
     }
 
-    template <class T> Result<T> timed(Result<T> result, Deadline deadline) {
+    template <class T>
+    Result<T> timed(Result<T> result, Deadline deadline) {
         if (clock_ != nullptr && !result && result.error().code == Errc::stuck) {
             clock_->sleep_until(deadline.at);
         }
         return result;
     }
 
-    FakeClock *clock_;
+    FakeClock* clock_;
 };
 
 } // namespace muster

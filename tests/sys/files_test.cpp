@@ -16,18 +16,18 @@ struct Folder {
         path = ::mkdtemp(name.data());
     }
     ~Folder() { fs::remove_all(path); }
-    Folder(const Folder &) = delete;
-    Folder &operator=(const Folder &) = delete;
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
     fs::path path;
 };
 
-mode_t mode_of(const fs::path &path) {
+mode_t mode_of(const fs::path& path) {
     struct stat status{};
     REQUIRE(::lstat(path.c_str(), &status) == 0);
     return status.st_mode & 07777;
 }
 
-std::size_t entries(const fs::path &folder) {
+std::size_t entries(const fs::path& folder) {
     return static_cast<std::size_t>(
         std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
 }

@@ -24,7 +24,8 @@ class LineFile:
     whole lines only, at once in the file, whatever kills us."""
 
     def __init__(self, path):
-        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        self.descriptor = os.open(path, flags, 0o600)
         self.lock = threading.Lock()
 
     def write(self, entry):

@@ -39,7 +39,8 @@ def parse_arguments(arguments):
     parser.add_argument("--log", metavar="FILE", help="what metadata was asked, JSON lines")
     parser.add_argument("--tls-cert", metavar="FILE", help="the endpoint speaks https")
     parser.add_argument("--tls-key", metavar="FILE")
-    parser.add_argument("--tls-client-ca", metavar="FILE", help="and wants the client's certificate")
+    parser.add_argument("--tls-client-ca", metavar="FILE",
+                        help="and wants the client's certificate")
     parser.add_argument("--exit-with-stdin", action="store_true",
                         help="end when standard input closes: no strays after a test")
     return parser.parse_args(arguments)
@@ -83,18 +84,23 @@ def allow_many_connections():
     threading.stack_size(256 * 1024)
 
 
-def wait_for_the_end(with_stdin):
-    """SIGTERM, SIGINT, or standard input closed."""
+def catch_signals():
+    """A descriptor that turns readable at SIGTERM or SIGINT."""
     read_end, write_end = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.write(write_end, b"!"))
+    return read_end
+
+
+def wait_for_the_end(signalled, with_stdin):
+    """Until a signal, or the end of standard input."""
     poll = select.poll()
-    poll.register(read_end, select.POLLIN)
+    poll.register(signalled, select.POLLIN)
     if with_stdin:
         poll.register(0, select.POLLIN | select.POLLHUP)
     while True:
         for handle, _ in poll.poll():
-            if handle == read_end or not os.read(0, 4096):
+            if handle == signalled or not os.read(0, 4096):
                 return
 
 
@@ -108,9 +114,10 @@ def main(arguments):
         return 2
     for service in services:
         service.start()
+    signalled = catch_signals()  # before we say that we are there
     addresses = {service.name: service.url() for service in services}
     print(json.dumps(dict(addresses, pid=os.getpid())), flush=True)
-    wait_for_the_end(options.exit_with_stdin)
+    wait_for_the_end(signalled, options.exit_with_stdin)
     return 0
 
 

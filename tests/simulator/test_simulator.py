@@ -192,8 +192,8 @@ class MetadataIsRight(WithSimulator):
 
     def test_every_version_has_the_tree(self):
         for version in ("latest", "2021-07-15", "1.0"):
-            self.assertEqual(self.get("/%s/meta-data/block-device-mapping/ephemeral3" % version).text,
-                             "sde")
+            path = "/%s/meta-data/block-device-mapping/ephemeral3" % version
+            self.assertEqual(self.get(path).text, "sde")
         self.assertEqual(self.get("/1999-01-01/meta-data/instance-id").status, 404)
 
     def test_absent_is_404_with_the_xhtml_page(self):
@@ -623,8 +623,8 @@ class TheProgram(unittest.TestCase):
         simulator.swap({"endpoint": [], "options": {"imdsv1": True},
                         "instance": {"tags": {"instance": {"muster:hold": "yes"}}}})
         self.assertEqual(exchange(metadata, "GET", "/").status, 503)
-        self.assertEqual(exchange(metadata, "GET", "/latest/meta-data/tags/instance/muster:hold").text,
-                         "yes")
+        tag = "/latest/meta-data/tags/instance/muster:hold"
+        self.assertEqual(exchange(metadata, "GET", tag).text, "yes")
         self.assertEqual(exchange(metadata, "GET", "/latest/meta-data/ami-id").status, 200)
         with self.assertRaises(AssertionError):
             simulator.swap({"endpoint": [{"stauts": 1}]})

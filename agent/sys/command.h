@@ -15,22 +15,26 @@ struct Command {
     std::vector<std::string> argv; ///< argv[0] is an absolute path
     /// The command changes a disk. While it lives it holds a lock (a shared flock on `disks.lock`
     /// in the run folder) that the next `muster run` waits for: were the agent killed in the middle
-    /// of an mkfs, two of them could otherwise write to one disk.
+    /// of an mkfs, two of them could otherwise write to one disk. The lock is its standard input,
+    /// an empty file to it: LVM closes every other descriptor that it inherits, and complains of
+    /// it.
     bool writes_disks = false;
 };
 
 struct CommandOutput {
-    int exit_status = 0;  ///< 0-255, or 128 + the number of the signal that ended it
-    std::string out;      ///< standard output, cut at 4 MiB (64 disks' fullreport is 200 KiB)
-    std::string err;      ///< standard error, its last 64 KiB
+    int exit_status = 0; ///< 0-255, or 128 + the number of the signal that ended it
+    std::string out;     ///< standard output, 4 MiB at most (64 disks' fullreport is 200 KiB)
+    std::string err;     ///< standard error, its last 64 KiB
     Duration took{};
 };
 
-/// Standard input is closed and the environment is LC_ALL=C alone. At the deadline TERM, a second
-/// later KILL, to the whole group.
-/// Errors: `absent` (no such program), `stuck` (deadline; or exec itself hung), `denied`,
-/// `too_large` (standard output beyond its bound). A program's own failure is not an error here: see
-/// `exit_status`.
+/// Standard input has nothing to read and the environment is LC_ALL=C alone. At the deadline TERM,
+/// a second later KILL, to the whole group, so a program that resists costs up to 2 s more than its
+/// deadline. A program that has ended is not waited for any longer because a child of it still
+/// holds its outputs; such a child is killed, if it is in its group. Errors: `absent` (no such
+/// program), `stuck` (deadline; or exec itself hung), `denied`, `too_large` (standard output beyond
+/// its bound), `conflict` (it writes, and someone has the disk lock for himself). A program's own
+/// failure is not an error here: see `exit_status`. Outputs are raw bytes, not always UTF-8.
 class CommandRunner {
   public:
     virtual ~CommandRunner() = default;
@@ -38,9 +42,8 @@ class CommandRunner {
 };
 
 /// `disk_lock`: the path of the lock file for commands that write.
-[[nodiscard]] std::unique_ptr<CommandRunner> make_command_runner(const Clock& clock,
-                                                                 Isolate& isolate,
-                                                                 std::string disk_lock);
+[[nodiscard]] std::unique_ptr<CommandRunner>
+make_command_runner(const Clock& clock, Isolate& isolate, std::string disk_lock);
 
 /// The command as a person would type it, quoted where a shell needs it.
 [[nodiscard]] std::string to_string(const Command& command);

@@ -1,0 +1,23 @@
+// A program run to its end, inside a helper of isolate. Private to sys: the one place that knows
+// Boost.Process.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/sys/clock.h"
+#include "agent/sys/command.h"
+#include "agent/sys/result.h"
+
+namespace muster {
+
+struct Child {
+    std::vector<std::string> argv;
+    int standard_input = -1; ///< the program's descriptor 0
+    Duration limit{};        ///< TERM after it, KILL a second later
+};
+
+/// Blocks, and may hang for ever: exec of a program on a stuck volume does. Only for a helper.
+[[nodiscard]] Result<CommandOutput> run_child(const Child& child);
+
+} // namespace muster

@@ -1,0 +1,62 @@
+#include "agent/sys/wire.h"
+
+#include <cstdint>
+#include <exception>
+#include <vector>
+
+namespace muster::wire {
+
+namespace {
+
+std::string encode(const Json& value) {
+    const std::vector<std::uint8_t> bytes = Json::to_cbor(value);
+    return {bytes.begin(), bytes.end()};
+}
+
+/// Both ends are this very program, so a value of another shape is a mistake of ours.
+Result<Json> decode(std::string_view bytes) {
+    Json value = Json::from_cbor(bytes, true, false);
+    if (value.is_discarded()) {
+        return fail(Errc::internal, "a message of a helper can't be read");
+    }
+    return value;
+}
+
+} // namespace
+
+std::string serve(std::string_view argument, Result<Json> (*work)(const Json&)) {
+    const auto decoded = decode(argument);
+    const auto result = decoded ? work(*decoded) : decoded;
+    if (result) {
+        return encode(Json{{"value", *result}});
+    }
+    return encode(Json{{"error", static_cast<int>(result.error().code)},
+                       {"message", result.error().message}});
+}
+
+Result<Json> call(Isolate& isolate, IsolatedFunction function, const Json& argument,
+                  Deadline deadline) {
+    auto started = isolate.start(function, encode(argument));
+    if (!started) {
+        return fail(std::move(started.error()));
+    }
+    auto bytes = (*started)->wait(deadline);
+    if (!bytes) {
+        return fail(std::move(bytes.error()));
+    }
+    auto answer = decode(*bytes);
+    if (!answer) {
+        return answer;
+    }
+    if (const auto value = answer->find("value"); value != answer->end()) {
+        return std::move(*value);
+    }
+    try {
+        return fail(static_cast<Errc>(answer->at("error").get<int>()),
+                    answer->at("message").get<std::string>());
+    } catch (const std::exception& exception) {
+        return fail(Errc::internal, exception.what());
+    }
+}
+
+} // namespace muster::wire

@@ -44,14 +44,17 @@ class ScenarioError(Exception):
 
 
 class Boot:
-    """One power cycle: `#: boot [blank] [cut=SECONDS | cut=FROM-TO] [xTIMES]`."""
+    """One power cycle: `#: boot [blank] [off] [cut=SECONDS | cut=FROM-TO] [xTIMES]`."""
 
     def __init__(self, words, randomness):
         self.blank = False
+        self.off = False  # the scenario itself powers off
         self.cut = None
         for word in words:
             if word == "blank":
                 self.blank = True
+            elif word == "off":
+                self.off = True
             elif word.startswith("cut="):
                 first, _, last = word[4:].partition("-")
                 self.cut = randomness.uniform(float(first), float(last or first))
@@ -139,6 +142,8 @@ class Run:
 
     def run(self):
         """Boots as often as the scenario says. True where it passed."""
+        # However we end, the kernel ends with us and the disks are removed.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         os.makedirs(self.log_folder, exist_ok=True)
         os.makedirs(os.path.join(self.work, "state"))
         problems = []
@@ -180,9 +185,8 @@ class Run:
         with open(os.path.join(self.work, "env"), "w", encoding="utf-8") as file:
             for key, value in values.items():
                 file.write("export %s=%s\n" % (key, shlex.quote(str(value))))
-        for name in ("cut", "end.%d" % number):
-            if os.path.exists(os.path.join(self.work, name)):
-                os.remove(os.path.join(self.work, name))
+        if os.path.exists(os.path.join(self.work, "cut")):
+            os.remove(os.path.join(self.work, "cut"))
 
     def _boot(self, number, boot, log):
         """None, or what went wrong."""
@@ -248,7 +252,9 @@ class Run:
         if rest:
             log.write("%7.2f %s\n" % (time.monotonic() - began, rest.decode("utf-8", "replace")))
         if not os.path.exists(end_file):
-            return "ended before the scenario did"
+            return None if boot.off else "ended before the scenario did"
+        if boot.off:
+            return "the scenario should have powered off"
         with open(end_file, encoding="utf-8") as file:
             status = file.read().strip()
         return None if status == "0" else "the script ended with status %s" % status
@@ -292,7 +298,7 @@ def parse_size(text):
 
 
 def kernel_environment(work, memory):
-    """The environment of linux.uml: the work-around for AMX, and a place for its memory."""
+    """The environment of linux.uml: preload.c, and a place for its memory."""
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": work,
                    "LD_PRELOAD": preloaded_library()}
     space = None
@@ -309,9 +315,9 @@ def kernel_environment(work, memory):
 
 
 def preloaded_library():
-    """xstate.c, compiled once for each state of it."""
-    source = os.path.join(HERE, "xstate.c")
-    library = os.path.join(BUILD, "xstate.so")
+    """preload.c, compiled when it is newer than what was compiled."""
+    source = os.path.join(HERE, "preload.c")
+    library = os.path.join(BUILD, "preload.so")
     if not os.path.exists(library) or os.path.getmtime(library) < os.path.getmtime(source):
         os.makedirs(BUILD, exist_ok=True)
         made = "%s.%d" % (library, os.getpid())

@@ -1,0 +1,446 @@
+#include "agent/config_keys.h"
+
+namespace muster {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Node = Key::Node;
+
+// No deadline is longer than a lifecycle hook of an Auto Scaling group can wait at the most.
+constexpr Duration kLongest = 48h;
+
+Kind deadline() {
+    return kinds::duration(1s, kLongest);
+}
+
+Kind names() {
+    return kinds::form("a name of up to 64 letters, digits, _ and -", label_complaint);
+}
+
+Kind section() {
+    return kinds::object("an object: { ... }");
+}
+
+Kind named() {
+    return kinds::object("an object of named entries: { \"NAME\": { ... } }");
+}
+
+using Keys = std::vector<Key>;
+
+Keys general() {
+    return {
+        {"", Node::section, section(), "{}", "The whole configuration."},
+        {"mode", Node::value, kinds::choice({"enforce", "observe"}), R"("enforce")",
+         "With `observe` all is computed and reported (`enforced: false`), but no disk is written, "
+         "nobody is condemned and hooks get CONTINUE."},
+        {"deadline", Node::value, deadline(), R"("300s")",
+         "The whole boot job. Its work ends at `deadline` - `report.deadline`; longer deadlines of "
+         "stages are clipped to that."},
+    };
+}
+
+Keys metadata() {
+    return {
+        {"metadata", Node::section, section(), "{}", "How the instance learns who it is."},
+        {"metadata.endpoint", Node::value,
+         kinds::form("an http:// address without a path", endpoint_complaint), "null",
+         "The metadata service. `null`: 169.254.169.254 and [fd00:ec2::254] are tried staggered "
+         "and "
+         "the winner is kept.",
+         R"("http://169.254.169.254")"},
+        {"metadata.confirmations", Node::value, kinds::whole_number(1, 100), "3",
+         "So many equal readings in a row make an answer."},
+        {"metadata.absence_span", Node::value, kinds::duration(10ms, 1h), R"("5s")",
+         "\"There is no such thing\" is believed when it was said over at least this long."},
+        {"metadata.deadline", Node::value, deadline(), R"("150s")",
+         "How long to try for confirmed metadata."},
+        {"metadata.imdsv1",
+         Node::value,
+         kinds::boolean(),
+         "false",
+         "Ask without a token where tokens are not to be had.",
+         {},
+         false},
+    };
+}
+
+Keys ephemeral() {
+    return {
+        {"ephemeral", Node::section, section(), "{}",
+         "The instance's ephemeral disks, and what is made of them. An unknown key anywhere in "
+         "here "
+         "means that nothing is written."},
+        {"ephemeral.expect", Node::value, kinds::expectation(), R"("any")",
+         "How many ephemeral disks there must be: any number, none, exactly so many, at least so "
+         "many, or one of these by instance type (`default`, itself \"any\" where it is left out, "
+         "is "
+         "for all other types).",
+         R"({"by_type": {"i4i.large": 1}, "default": "any"})"},
+        {"ephemeral.deadline", Node::value, deadline(), R"("60s")",
+         "How long to wait for the disks to appear."},
+        {"ephemeral.volume_group", Node::value,
+         kinds::form("a volume group name that LVM takes", volume_group_complaint), R"("muster")",
+         "The LVM volume group that is made of them."},
+        {"ephemeral.on_foreign_data",
+         Node::value,
+         kinds::choice({"refuse", "wipe-preformatted", "wipe"}),
+         R"("refuse")",
+         "What to do about a disk that holds something that is not ours.",
+         {},
+         true,
+         {"wipe-preformatted", "wipe"}},
+        {"ephemeral.on_partial",
+         Node::value,
+         kinds::choice({"fail", "rebuild"}),
+         R"("fail")",
+         "What to do about our own volume group with a disk missing, on the same instance.",
+         {},
+         true,
+         {"rebuild"}},
+    };
+}
+
+Keys volumes() {
+    return {
+        {"ephemeral.volumes", Node::map, named(), R"({"scratch": {"mount": "/mnt/scratch"}})",
+         "The logical volumes, by name."},
+        {"ephemeral.volumes.*", Node::entry,
+         kinds::form("a volume name that LVM takes", logical_volume_complaint), "",
+         "One logical volume."},
+        {"ephemeral.volumes.*.size", Node::value, kinds::volume_size(), R"("100%")",
+         "A share of the whole volume group (together 100% at most, less where there are amounts "
+         "too) or an amount.",
+         R"("100GiB")"},
+        {"ephemeral.volumes.*.layout", Node::value, kinds::choice({"striped", "linear"}),
+         R"("striped")", "`striped` over all disks, or `linear` over one after the other."},
+        {"ephemeral.volumes.*.stripe_size", Node::value, kinds::stripe_size(), R"("256KiB")",
+         "How much goes to one disk before the next, where the layout is `striped`."},
+        {"ephemeral.volumes.*.filesystem", Node::value, kinds::choice({"xfs", "ext4", "none"}),
+         R"("xfs")", "`none` leaves the bare volume. xfs needs 300MiB."},
+        {"ephemeral.volumes.*.mount", Node::value,
+         kinds::form("an absolute path such as \"/mnt/scratch\"", mount_point_complaint), "null",
+         "Where it is mounted: to be given, unless there is no filesystem. The default volume "
+         "`scratch` has `/mnt/scratch`; no volume is mounted at or beneath another's mount point.",
+         R"("/mnt/scratch")"},
+        {"ephemeral.volumes.*.options", Node::value, kinds::mount_options(), R"(["noatime"])",
+         "Mount options.", R"(["noatime", "nodev"])"},
+        {"ephemeral.volumes.*.mode", Node::value, kinds::permissions(), R"("1777")",
+         "Permissions of the mounted folder."},
+        {"ephemeral.volumes.*.owner", Node::value,
+         kinds::form("\"USER:GROUP\", names or numbers", owner_complaint), R"("root:root")",
+         "Owner of the mounted folder."},
+    };
+}
+
+Keys ebs() {
+    return {
+        {"ebs", Node::map, named(), "null",
+         "The EBS volumes that were promised, by a name of yours. Unset: every confirmed `ebsN` "
+         "mapping is expected. `{}`: none is."},
+        {"ebs.*", Node::entry, names(), "", "One volume: `device`, `volume_id` or both."},
+        {"ebs.*.device", Node::value,
+         kinds::form("a device name such as \"/dev/sdf\"", device_complaint), "null",
+         "Its name in the block-device mapping.", R"("/dev/sdf")"},
+        {"ebs.*.volume_id", Node::value, kinds::volume_id(), "null",
+         "Its id, with or without the dash.", R"("vol-0123456789abcdef0")"},
+        {"ebs.*.min_size", Node::value, kinds::size(1ULL << 20, 64ULL << 40), "null",
+         "It must have at least this size.", R"("100GiB")"},
+        {"ebs.*.deadline", Node::value, deadline(), R"("100s")",
+         "How long to wait for it to appear and to answer."},
+        {"ebs.*.write_probe",
+         Node::value,
+         kinds::boolean(),
+         "false",
+         "Try that it can be written, not only read.",
+         {},
+         false},
+    };
+}
+
+Keys root_and_checks() {
+    return {
+        {"root", Node::section, section(), "{}", "The root volume."},
+        {"root.min_free", Node::value, kinds::free_space(), R"("5%")",
+         "The space that must be free.", R"("10GiB")"},
+        {"root.min_free_inodes", Node::value, kinds::free_inodes(), R"("5%")",
+         "The inodes that must be free.", "10000"},
+        {"root.io_deadline", Node::value, kinds::duration(100ms, 1h), R"("30s")",
+         "A read or write that takes longer is stuck."},
+        {"checks", Node::map, named(), "{}", "Programs of yours that look for themselves."},
+        {"checks.*", Node::entry, names(), "", "One program.", {}, false},
+        {"checks.*.command", Node::value, kinds::command(), "",
+         "The program and its arguments; no shell.", R"(["/usr/sbin/nginx", "-t"])"},
+        {"checks.*.deadline", Node::value, deadline(), R"("30s")", "It is ended then."},
+        {"checks.*.required", Node::value, kinds::boolean(), "true",
+         "Without it the machine is not ready."},
+        {"checks.*.recreate", Node::value, kinds::boolean(), "false",
+         "Its failure advises to recreate the machine."},
+    };
+}
+
+Keys report() {
+    const Kind where = kinds::text("a text that is not empty");
+    const Kind address = kinds::form("an https:// or http:// address", url_complaint, Shown::host);
+    const std::vector<std::string> regional = {"autoscaling", "cloudformation", "ec2-tags",
+                                               "eventbridge"};
+    return {
+        {"report", Node::section, section(), "{}", "Who is told, and until when it is tried."},
+        {"report.deadline", Node::value, deadline(), R"("60s")",
+         "The time that is kept for delivery: less than `deadline`."},
+        {"report.to", Node::map, named(), "{}",
+         "The sinks, by a name of yours. /run/muster/report.json is written in any case."},
+        {"report.to.*", Node::entry, names(), "", "One sink."},
+        {"report.to.*.type",
+         Node::value,
+         kinds::choice({"webhook", "file", "autoscaling", "cloudformation", "ec2-tags", "sqs",
+                        "eventbridge"}),
+         "",
+         "What it is. A layer that changes it must take away the keys of the old type (`null`).",
+         R"("webhook")",
+         true,
+         {"autoscaling", "cloudformation", "ec2-tags", "sqs", "eventbridge"}},
+        {"report.to.*.required", Node::value, kinds::boolean(), "false",
+         "Delivered means every required sink; any one, if none is required."},
+        {"report.to.*.url",
+         Node::value,
+         address,
+         "",
+         "Where reports are posted. https; http works and is warned of.",
+         R"("https://scaler.example/v1/reports")",
+         true,
+         {},
+         {"webhook"}},
+        {"report.to.*.ca_file",
+         Node::value,
+         kinds::path(),
+         "null",
+         "PEM file of the authorities to trust instead of the system's. https only.",
+         R"("/etc/muster/ca.pem")",
+         true,
+         {},
+         {"webhook"}},
+        {"report.to.*.token_file",
+         Node::value,
+         kinds::path(Shown::nothing),
+         "null",
+         "File with a bearer token. The path, never the token.",
+         R"("/etc/muster/token")",
+         true,
+         {},
+         {"webhook"}},
+        {"report.to.*.client_certificate",
+         Node::value,
+         kinds::path(),
+         "null",
+         "PEM file of the certificate to show. https only; together with `client_key`.",
+         R"("/etc/muster/client.pem")",
+         true,
+         {},
+         {"webhook"}},
+        {"report.to.*.client_key",
+         Node::value,
+         kinds::path(Shown::nothing),
+         "null",
+         "PEM file of its key. The path, never the key.",
+         R"("/etc/muster/client.key")",
+         true,
+         {},
+         {"webhook"}},
+        {"report.to.*.proxy",
+         Node::value,
+         kinds::form("an http:// or https:// address, or \"\" for no proxy", proxy_complaint,
+                     Shown::host),
+         "null",
+         "`null`: as the environment says. `\"\"`: none.",
+         R"("http://proxy.example:3128")",
+         true,
+         {},
+         {"webhook"}},
+        {"report.to.*.identity",
+         Node::value,
+         kinds::boolean(),
+         "false",
+         "Send the signed identity document along. https only.",
+         {},
+         false,
+         {},
+         {"webhook"}},
+        {"report.to.*.path",
+         Node::value,
+         kinds::form("an absolute path", report_file_complaint),
+         "",
+         "The file that holds the latest report.",
+         R"("/var/log/muster-report.json")",
+         true,
+         {},
+         {"file"}},
+        {"report.to.*.group",
+         Node::value,
+         where,
+         "null",
+         "The Auto Scaling group.",
+         {},
+         true,
+         {},
+         {"autoscaling"}},
+        {"report.to.*.hook",
+         Node::value,
+         where,
+         "null",
+         "The lifecycle hook.",
+         {},
+         true,
+         {},
+         {"autoscaling"}},
+        {"report.to.*.stack",
+         Node::value,
+         where,
+         "null",
+         "The stack.",
+         {},
+         true,
+         {},
+         {"cloudformation"}},
+        {"report.to.*.resource",
+         Node::value,
+         where,
+         "null",
+         "The resource that waits.",
+         {},
+         true,
+         {},
+         {"cloudformation"}},
+        {"report.to.*.prefix",
+         Node::value,
+         where,
+         "null",
+         "What the tags begin with.",
+         {},
+         true,
+         {},
+         {"ec2-tags"}},
+        {"report.to.*.queue_url",
+         Node::value,
+         address,
+         "null",
+         "The queue.",
+         {},
+         true,
+         {},
+         {"sqs"}},
+        {"report.to.*.bus",
+         Node::value,
+         where,
+         "null",
+         "The event bus.",
+         {},
+         true,
+         {},
+         {"eventbridge"}},
+        {"report.to.*.region",
+         Node::value,
+         where,
+         "null",
+         "`null`: the instance's own.",
+         {},
+         true,
+         {},
+         regional},
+        {"report.to.*.endpoint",
+         Node::value,
+         address,
+         "null",
+         "`null`: the region's own.",
+         {},
+         true,
+         {},
+         regional},
+    };
+}
+
+Keys afterwards() {
+    return {
+        {"on_failure", Node::section, section(), "{}",
+         "What the machine does to itself when it failed."},
+        {"on_failure.action",
+         Node::value,
+         kinds::choice({"none", "poweroff"}),
+         R"("none")",
+         "Nothing, or to power off.",
+         {},
+         true,
+         {"poweroff"}},
+        {"on_failure.delay",
+         Node::value,
+         kinds::duration(1s, kLongest),
+         R"("60s")",
+         "How long before that.",
+         {},
+         false},
+        {"hold", Node::section, section(), "{}",
+         "While held: no ABANDON, not unhealthy, no power-off; heartbeats go on."},
+        {"hold.file",
+         Node::value,
+         kinds::path(),
+         R"("/run/muster/hold")",
+         "Held while this file is there.",
+         {},
+         false},
+        {"hold.tag",
+         Node::value,
+         kinds::text("the name of a tag"),
+         R"("muster:hold")",
+         "Held while the instance has this tag.",
+         {},
+         false},
+        {"watch", Node::section, section(), "{}", "How `muster watch` looks."},
+        {"watch.interval",
+         Node::value,
+         kinds::duration(1s, 24h),
+         R"("30s")",
+         "How often it looks.",
+         {},
+         false},
+        {"watch.bad",
+         Node::value,
+         kinds::whole_number(1, 100),
+         "3",
+         "So many bad looks ...",
+         {},
+         false},
+        {"watch.of",
+         Node::value,
+         kinds::whole_number(1, 100),
+         "5",
+         "... of the last so many mean degraded.",
+         {},
+         false},
+        {"watch.heartbeat",
+         Node::value,
+         kinds::duration(1s, 24h),
+         R"("5m")",
+         "How often it says that it is there.",
+         {},
+         false},
+        {"metrics", Node::section, section(), "{}", "Numbers for a monitoring system."},
+        {"metrics.textfile", Node::value, kinds::path(), "null",
+         "A file for node-exporter's textfile collector.",
+         R"("/var/lib/node-exporter/muster.prom")", false},
+    };
+}
+
+} // namespace
+
+std::vector<Key> config_keys() {
+    std::vector<Key> all;
+    for (auto part :
+         {general, metadata, ephemeral, volumes, ebs, root_and_checks, report, afterwards}) {
+        for (auto &key : part()) {
+            all.push_back(std::move(key));
+        }
+    }
+    return all;
+}
+
+} // namespace muster

@@ -25,6 +25,13 @@ struct DeviceNumber {
 struct DiskContent {
     std::vector<Signature> signatures;
     bool zeroed = false; ///< the first and the last MiB are zero to the byte
+    /// No label, but the header of an empty LVM metadata area at 4096: magic " LVM2 x[5A%r0N*>" at
+    /// 4100 and a first raw location (at 4136, 16 bytes) of zeros. A pvcreate that was cut short
+    /// leaves that; no group ever was on such a disk. But for this sector both ends are zero.
+    bool lvm_remains = false;
+    /// The one signature is XFS and its sb_inprogress (byte 126) is 1: mkfs.xfs sets it first and
+    /// clears it last, so this one was cut short.
+    bool unfinished = false;
 };
 
 /// Space of a mounted filesystem.
@@ -36,9 +43,9 @@ struct Space {
 };
 
 struct MountRequest {
-    std::string source;     ///< block device
-    std::string target;     ///< folder; made when missing
-    std::string filesystem; ///< "xfs", "ext4"
+    std::string source;               ///< block device
+    std::string target;               ///< folder; made when missing
+    std::string filesystem;           ///< "xfs", "ext4"
     std::vector<std::string> options; ///< as in fstab: "noatime", "nodev" ...
     std::uint32_t mode = 0755;        ///< of the mounted filesystem's root folder
     std::string owner = "root:root";
@@ -53,21 +60,29 @@ class Kernel {
     /// device.
     [[nodiscard]] virtual Result<DeviceNumber> block_device(std::string_view node) = 0;
 
-    /// Reads `length` bytes at each of `offsets`, past the page cache (O_DIRECT), and gives how long
-    /// the slowest took. `io` where the device answers with an error. The bytes themselves are not
-    /// looked at.
+    /// Reads `length` bytes at each of `offsets`, past the page cache (O_DIRECT), and gives how
+    /// long the slowest took. `io` where the device answers with an error. The bytes themselves are
+    /// not looked at. Offsets are rounded down to a sector, the length up; `malformed` beyond the
+    /// end.
     [[nodiscard]] virtual Result<Duration> read_blocks(std::string_view node,
                                                        const std::vector<std::uint64_t>& offsets,
-                                                       std::uint32_t length,
-                                                       Deadline deadline) = 0;
+                                                       std::uint32_t length, Deadline deadline) = 0;
 
-    /// What is on the disk, all signatures of it.
-    [[nodiscard]] virtual Result<DiskContent> content(std::string_view node,
-                                                      Deadline deadline) = 0;
+    /// What is on the disk, all signatures of it, backup copies too (a GPT is "PMBR", "gpt",
+    /// "gpt"). Whatever could not be read is an error, never "no signature". Reads regular files
+    /// too.
+    [[nodiscard]] virtual Result<DiskContent> content(std::string_view node, Deadline deadline) = 0;
+
+    /// The 4096 bytes of NVMe Identify Controller (admin command 06h, CNS 1), asked of the
+    /// namespace's node opened read-only. `denied` without CAP_SYS_ADMIN, `malformed` for what is
+    /// no NVMe disk.
+    [[nodiscard]] virtual Result<std::string> identify(std::string_view node,
+                                                       Deadline deadline) = 0;
 
     [[nodiscard]] virtual Result<Space> space(std::string_view path, Deadline deadline) = 0;
 
-    /// Mounts, then sets mode and owner of the mounted root folder.
+    /// Mounts, then sets mode and owner of the mounted root folder. A bad owner, source or target
+    /// is refused before anything is done; a target that is a link is a `conflict`.
     [[nodiscard]] virtual Result<void> mount(const MountRequest& request, Deadline deadline) = 0;
 };
 

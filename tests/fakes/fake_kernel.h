@@ -29,6 +29,7 @@ class FakeKernel : public Kernel {
     std::map<std::string, FakeAnswers<DeviceNumber>> devices;
     std::map<std::string, FakeAnswers<Duration>> reads;
     std::map<std::string, FakeAnswers<DiskContent>> contents;
+    std::map<std::string, FakeAnswers<std::string>> identities;
     std::map<std::string, FakeAnswers<Space>> spaces;
     std::map<std::string, FakeAnswers<void>> mounts; ///< by target
 
@@ -55,6 +56,10 @@ class FakeKernel : public Kernel {
     [[nodiscard]] Result<DiskContent> content(std::string_view node, Deadline deadline) override {
         was_probed.emplace_back(node);
         return timed(answer(contents, "content", node), deadline);
+    }
+
+    [[nodiscard]] Result<std::string> identify(std::string_view node, Deadline deadline) override {
+        return timed(answer(identities, "identify", node), deadline);
     }
 
     [[nodiscard]] Result<Space> space(std::string_view path, Deadline deadline) override {

@@ -1,0 +1,198 @@
+#include "agent/sys/kernel.h"
+
+#include <cerrno>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+
+#include "agent/sys/blocks.h"
+#include "agent/sys/mounter.h"
+#include "agent/sys/nvme.h"
+#include "agent/sys/remains.h"
+#include "agent/sys/signatures.h"
+#include "agent/sys/wire.h"
+
+namespace muster {
+
+namespace {
+
+using wire::Json;
+
+// In the helper: each takes its argument from JSON and gives its result back so.
+
+Result<Json> do_read_blocks(const Json& argument) {
+    auto source = open_blocks(argument.at("node").get<std::string>());
+    if (!source) {
+        return fail(std::move(source.error()));
+    }
+    const auto slowest = read_at(*source, argument.at("offsets").get<std::vector<std::uint64_t>>(),
+                                 argument.at("length").get<std::uint32_t>());
+    if (!slowest) {
+        return fail(slowest.error());
+    }
+    return Json(slowest->count());
+}
+
+Result<Json> do_content(const Json& argument) {
+    const auto node = argument.at("node").get<std::string>();
+    auto source = open_blocks(node);
+    if (!source) {
+        return fail(std::move(source.error()));
+    }
+    const auto ends = read_ends(*source);
+    if (!ends) {
+        return fail(ends.error());
+    }
+    const auto signatures = find_signatures(node);
+    if (!signatures) {
+        return fail(signatures.error());
+    }
+    Json list = Json::array();
+    for (const auto& one : *signatures) {
+        list.push_back(Json{one.type, one.usage, one.label, one.uuid, one.offset});
+    }
+    const bool xfs_alone = signatures->size() == 1 && signatures->front().type == "xfs";
+    return Json{{"signatures", list},
+                {"zeroed", is_zeroed(*ends)},
+                {"lvm_remains", signatures->empty() && is_cut_short_pvcreate(*ends)},
+                {"unfinished", xfs_alone && is_cut_short_mkfs_xfs(*ends)}};
+}
+
+Result<Json> do_identify(const Json& argument) {
+    auto bytes = identify_controller(argument.at("node").get<std::string>());
+    if (!bytes) {
+        return fail(std::move(bytes.error()));
+    }
+    return Json(std::move(*bytes));
+}
+
+Result<Json> do_space(const Json& argument) {
+    struct statvfs status{};
+    if (::statvfs(argument.at("path").get<std::string>().c_str(), &status) != 0) {
+        return fail_errno(errno, "statvfs");
+    }
+    const std::uint64_t unit = status.f_frsize;
+    return Json{{"bytes", unit * status.f_blocks},
+                {"bytes_free", unit * status.f_bavail},
+                {"inodes", std::uint64_t{status.f_files}},
+                {"inodes_free", std::uint64_t{status.f_favail}}};
+}
+
+Result<Json> do_mount(const Json& argument) {
+    const MountRequest request{
+        .source = argument.at("source").get<std::string>(),
+        .target = argument.at("target").get<std::string>(),
+        .filesystem = argument.at("filesystem").get<std::string>(),
+        .options = argument.at("options").get<std::vector<std::string>>(),
+        .mode = argument.at("mode").get<std::uint32_t>(),
+        .owner = argument.at("owner").get<std::string>(),
+    };
+    if (auto done = mount_and_own(request); !done) {
+        return fail(std::move(done.error()));
+    }
+    return Json(true);
+}
+
+/// The function that isolate wants, for one of the above.
+template <Result<Json> (*work)(const Json&)>
+std::string serve(std::string_view argument) {
+    return wire::serve(argument, work);
+}
+
+DiskContent to_content(const Json& answer) {
+    DiskContent content;
+    content.zeroed = answer.at("zeroed").get<bool>();
+    content.lvm_remains = answer.at("lvm_remains").get<bool>();
+    content.unfinished = answer.at("unfinished").get<bool>();
+    for (const auto& one : answer.at("signatures")) {
+        content.signatures.push_back({one.at(0).get<std::string>(), one.at(1).get<std::string>(),
+                                      one.at(2).get<std::string>(), one.at(3).get<std::string>(),
+                                      one.at(4).get<std::uint64_t>()});
+    }
+    return content;
+}
+
+class LinuxKernel : public Kernel {
+  public:
+    explicit LinuxKernel(Isolate& isolate) : isolate_(isolate) {}
+
+    [[nodiscard]] Result<DeviceNumber> block_device(std::string_view node) override {
+        const std::string path(node);
+        struct stat status{};
+        // Not isolated: nodes are in /dev, which is memory (devtmpfs), and stat does not ask the
+        // device.
+        if (::stat(path.c_str(), &status) != 0) {
+            return fail_errno(errno, path);
+        }
+        if (!S_ISBLK(status.st_mode)) {
+            return fail(Errc::malformed, path + " is no block device");
+        }
+        return DeviceNumber{gnu_dev_major(status.st_rdev), gnu_dev_minor(status.st_rdev)};
+    }
+
+    [[nodiscard]] Result<Duration> read_blocks(std::string_view node,
+                                               const std::vector<std::uint64_t>& offsets,
+                                               std::uint32_t length, Deadline deadline) override {
+        const auto answer =
+            wire::call(isolate_, serve<do_read_blocks>,
+                       Json{{"node", node}, {"offsets", offsets}, {"length", length}}, deadline);
+        if (!answer) {
+            return fail(answer.error(), "reading " + std::string(node));
+        }
+        return Duration(answer->get<Duration::rep>());
+    }
+
+    [[nodiscard]] Result<DiskContent> content(std::string_view node, Deadline deadline) override {
+        const auto answer = wire::call(isolate_, serve<do_content>, Json{{"node", node}}, deadline);
+        if (!answer) {
+            return fail(answer.error(), "looking for signatures on " + std::string(node));
+        }
+        return to_content(*answer);
+    }
+
+    [[nodiscard]] Result<std::string> identify(std::string_view node, Deadline deadline) override {
+        const auto answer =
+            wire::call(isolate_, serve<do_identify>, Json{{"node", node}}, deadline);
+        if (!answer) {
+            return fail(answer.error(), "identifying " + std::string(node));
+        }
+        return answer->get<std::string>();
+    }
+
+    [[nodiscard]] Result<Space> space(std::string_view path, Deadline deadline) override {
+        const auto answer = wire::call(isolate_, serve<do_space>, Json{{"path", path}}, deadline);
+        if (!answer) {
+            return fail(answer.error(), "asking for the space of " + std::string(path));
+        }
+        return Space{answer->at("bytes").get<std::uint64_t>(),
+                     answer->at("bytes_free").get<std::uint64_t>(),
+                     answer->at("inodes").get<std::uint64_t>(),
+                     answer->at("inodes_free").get<std::uint64_t>()};
+    }
+
+    [[nodiscard]] Result<void> mount(const MountRequest& request, Deadline deadline) override {
+        const auto answer = wire::call(isolate_, serve<do_mount>,
+                                       Json{{"source", request.source},
+                                            {"target", request.target},
+                                            {"filesystem", request.filesystem},
+                                            {"options", request.options},
+                                            {"mode", request.mode},
+                                            {"owner", request.owner}},
+                                       deadline);
+        if (!answer) {
+            return fail(answer.error(), "mounting " + request.target);
+        }
+        return {};
+    }
+
+  private:
+    Isolate& isolate_;
+};
+
+} // namespace
+
+std::unique_ptr<Kernel> make_kernel(const Clock&, Isolate& isolate) {
+    return std::make_unique<LinuxKernel>(isolate);
+}
+
+} // namespace muster

@@ -1,0 +1,49 @@
+#include "agent/sys/remains.h"
+
+#include <string>
+
+namespace muster {
+
+namespace {
+
+using namespace std::string_view_literals;
+
+// struct mda_header of LVM2's lib/format_text/layout.h, little-endian, at the start of the metadata
+// area: checksum (4 bytes), magic (16), version (4), start (8), size (8), then the locations of the
+// metadata's copies, all zero for as long as there is none.
+constexpr std::size_t kHeader = 4096;
+constexpr std::size_t kSector = 512;
+constexpr auto kMagic = " LVM2 x[5A%r0N*>"sv;
+constexpr auto kVersion = "\1\0\0\0"sv;
+constexpr auto kStart = "\0\x10\0\0\0\0\0\0"sv;
+constexpr std::size_t kLocations = 40;
+
+bool all_zero(std::string_view bytes) {
+    return bytes.find_first_not_of('\0') == std::string_view::npos;
+}
+
+} // namespace
+
+bool is_zeroed(const Ends& ends) {
+    return ends.last_zero && all_zero(ends.first);
+}
+
+bool is_cut_short_pvcreate(const Ends& ends) {
+    const std::string_view disk = ends.first;
+    if (disk.size() < kHeader + kSector) {
+        return false;
+    }
+    const auto header = disk.substr(kHeader, kSector);
+    return header.substr(4).starts_with(kMagic) && header.substr(20).starts_with(kVersion) &&
+           header.substr(24).starts_with(kStart) && all_zero(header.substr(kLocations)) &&
+           all_zero(disk.substr(0, kHeader)) && all_zero(disk.substr(kHeader + kSector)) &&
+           ends.last_zero;
+}
+
+bool is_cut_short_mkfs_xfs(const Ends& ends) {
+    constexpr std::size_t kInProgress = 126; // of struct xfs_dsb
+    return ends.first.starts_with("XFSB") && ends.first.size() > kInProgress &&
+           ends.first[kInProgress] == 1;
+}
+
+} // namespace muster

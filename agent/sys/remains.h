@@ -1,0 +1,19 @@
+// What a tool that was killed in the middle leaves on a disk. Pure; private to sys.
+#pragma once
+
+#include <string_view>
+
+#include "agent/sys/blocks.h"
+
+namespace muster {
+
+[[nodiscard]] bool is_zeroed(const Ends& ends);
+
+/// See DiskContent::lvm_remains. Since that lets a disk be written, it is read narrowly: apart from
+/// the empty header both ends of the disk are zero.
+[[nodiscard]] bool is_cut_short_pvcreate(const Ends& ends);
+
+/// See DiskContent::unfinished: sb_inprogress of the XFS superblock at the disk's beginning.
+[[nodiscard]] bool is_cut_short_mkfs_xfs(const Ends& ends);
+
+} // namespace muster

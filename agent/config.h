@@ -14,6 +14,7 @@
 #include "agent/sys/clock.h"
 #include "agent/sys/files.h"
 #include "agent/sys/result.h"
+#include "agent/sys/share.h"
 #include "lvm/layout.h"
 
 namespace muster {
@@ -62,12 +63,6 @@ struct EbsVolume {
     std::optional<std::uint64_t> min_size;
     Duration deadline = std::chrono::seconds(100);
     bool write_probe = false;
-};
-
-/// A part of a whole, or an amount: "5%" or "10GiB".
-struct Share {
-    double percent = 0;      ///< used where `amount` is not set
-    std::optional<std::uint64_t> amount;
 };
 
 struct RootConfig {

@@ -34,6 +34,8 @@ struct Disk {
     std::vector<std::string> holders;    ///< kernel names of what is stacked on it: "dm-0", "md0"
     std::vector<std::string> mounts;     ///< mount points of it or of its partitions
     bool swap = false;                   ///< it or one of its partitions is swapped to
+    /// What could not be read about it, with why. A disk with anything here is never written to.
+    std::vector<std::string> unknown;
 };
 
 } // namespace muster

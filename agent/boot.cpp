@@ -1,0 +1,28 @@
+#include "agent/boot.h"
+
+#include "agent/stages.h"
+
+namespace muster {
+
+void boot(const World& world, const Config& config, Progress& progress, Deadline deadline) {
+    // What needs nobody's answer goes on beside the rest.
+    auto root = world.clock.start("root", [&] { check_root(world, config, progress, deadline); });
+
+    // Without confirmed metadata nothing is written: who we are is part of the proof.
+    if (const auto known = confirm_metadata(world, config, progress, deadline)) {
+        // A volume can take minutes to attach; the disks are joined meanwhile.
+        auto ebs = world.clock.start(
+            "ebs", [&] { check_ebs(world, config, known->mapping, progress, deadline); });
+
+        if (const auto disks = find_ephemeral(world, config, *known, progress, deadline)) {
+            const auto plan = plan_storage(world, config, *disks, known->identity.instance_id,
+                                           progress, deadline);
+            if (plan) apply_plan(world, config, *plan, progress, deadline);
+        }
+        world.clock.wait(*ebs);
+    }
+    world.clock.wait(*root);
+    progress.finished();
+}
+
+} // namespace muster

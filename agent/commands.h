@@ -1,0 +1,15 @@
+// The commands that change nothing, and `deliver`. Each gives its exit status.
+#pragma once
+
+#include "agent/options.h"
+
+namespace muster {
+
+[[nodiscard]] int show_plan(const Options& options);
+[[nodiscard]] int show_metadata(const Options& options);
+[[nodiscard]] int show_probes(const Options& options);
+[[nodiscard]] int show_status(const Options& options);
+[[nodiscard]] int show_config(const Options& options);
+[[nodiscard]] int deliver_spool(const Options& options);
+
+} // namespace muster

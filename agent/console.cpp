@@ -1,0 +1,90 @@
+#include "agent/console.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "agent/sys/fd.h"
+#include "agent/sys/log.h"
+
+namespace muster {
+namespace {
+
+std::string printable(std::string_view text, std::size_t most) {
+    std::string line;
+    for (const char c : text.substr(0, most)) {
+        line += static_cast<unsigned char>(c) < ' ' || c == 0x7f ? ' ' : c;
+    }
+    return line;
+}
+
+void write_all(int fd, std::string_view text) {
+    // One attempt: what a slow console does not take at once is not worth a boot's time.
+    [[maybe_unused]] const auto written = write(fd, text.data(), text.size());
+}
+
+} // namespace
+
+void console_line(std::string_view text) {
+    const Fd console(open("/dev/console", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (!console) return;
+    write_all(console.get(), "muster: " + printable(text, 400) + "\r\n");
+}
+
+LiveProgress::LiveProgress(const Clock& clock, Instant start)
+    : clock_(clock), start_(start), terminal_(isatty(STDERR_FILENO) == 1) {}
+
+LiveProgress::~LiveProgress() { clear(); }
+
+void LiveProgress::clear() {
+    if (drawn_) write_all(STDERR_FILENO, "\r\x1b[K");
+    drawn_ = false;
+}
+
+void LiveProgress::draw(const Record& record) {
+    std::string stages;
+    for (const auto& stage : record.timings) {
+        if (!stage.end) stages += (stages.empty() ? "" : ", ") + stage.name;
+    }
+    const double now = seconds(clock_.now() - start_);
+    auto line = fmt::format("[{:5.1f} s] {}", now, stages);
+    if (record.waiting && record.waiting->until > now) {
+        line += fmt::format(": {} (until {:.1f} s)", record.waiting->what, record.waiting->until);
+    }
+    write_all(STDERR_FILENO, "\r\x1b[K" + printable(line, 110));
+    drawn_ = true;
+}
+
+void LiveProgress::show(const nlohmann::json& event, const Record& record) {
+    const auto kind = event.value("event", "");
+    clear();
+    if (kind == "begin") log::debug("begin", {{"stage", event.value("stage", "")}});
+    if (kind == "end") {
+        const auto error = event.value("error", "");
+        if (error.empty()) {
+            log::info("done", {{"stage", event.value("stage", "")}});
+        } else {
+            log::error("failed", {{"stage", event.value("stage", "")}, {"error", error}});
+        }
+    }
+    if (kind == "waiting") log::debug("waiting", {{"for", event.value("what", "")}});
+    if (kind == "finding" && !record.findings.empty()) {
+        const auto& finding = record.findings.back();
+        if (finding.status != probes::Status::pass) {
+            log::warning("finding", {{"check", finding.check},
+                                     {"subject", finding.subject},
+                                     {"status", std::string(probes::to_string(finding.status))},
+                                     {"code", finding.code},
+                                     {"message", finding.message}});
+        }
+    }
+    if (terminal_) draw(record);
+}
+
+void LiveProgress::tick(const Record& record) {
+    if (terminal_) draw(record);
+}
+
+} // namespace muster

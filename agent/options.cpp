@@ -1,0 +1,162 @@
+#include "agent/options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace muster {
+namespace {
+
+struct CommandForm {
+    std::string_view name;
+    std::string_view summary;
+    bool json;  ///< takes --json
+    bool names; ///< takes names
+    bool ready; ///< its function is there
+};
+
+constexpr std::array commands = {
+    CommandForm{"run", "the boot job: assemble, probe, report (the only one that changes disks)", true, false, true},
+    CommandForm{"plan", "what `run` would do to the disks and why", true, false, true},
+    CommandForm{"metadata", "the confirmed metadata, and how it was reached", true, false, true},
+    CommandForm{"probe", "the read-only checks, now: muster probe [root] [ebs]", true, true, true},
+    CommandForm{"status", "the last outcome and the boot's timeline", true, false, true},
+    CommandForm{"deliver", "send what is still in the spool", false, false, true},
+    CommandForm{"config", "the effective configuration, or where it is wrong", false, false, true},
+    CommandForm{"watch", "stay resident and probe", false, false, false},
+    CommandForm{"tune", "schedules from past reports", true, false, false},
+};
+
+const CommandForm* find_command(std::string_view name) {
+    const auto found = std::ranges::find(commands, name, &CommandForm::name);
+    return found == commands.end() ? nullptr : &*found;
+}
+
+std::optional<log::Level> parse_level(std::string_view text) {
+    if (text == "debug") return log::Level::debug;
+    if (text == "info") return log::Level::info;
+    if (text == "warning") return log::Level::warning;
+    if (text == "error") return log::Level::error;
+    return std::nullopt;
+}
+
+/// Goes through the words; each flag's value may follow it or stand behind "=".
+class Reader {
+  public:
+    explicit Reader(const std::vector<std::string>& words) : words_(words) {}
+
+    Result<Options> read() {
+        for (; at_ < words_.size(); ++at_) {
+            const std::string_view word = words_[at_];
+            if (word == "--help" || word == "-h" || word == "help") return special("help");
+            if (word == "--version") return special("version");
+            auto taken = word.starts_with("-") ? flag(word) : plain(word);
+            if (!taken) return fail(taken.error());
+        }
+        if (options_.command.empty()) return fail(Errc::malformed, "no command given; see --help");
+        return options_;
+    }
+
+  private:
+    Result<Options> special(const char* command) {
+        options_.command = command;
+        return options_;
+    }
+
+    Result<std::string> value(std::string_view flag) {
+        const std::string_view word = words_[at_];
+        if (word.size() > flag.size()) return std::string(word.substr(flag.size() + 1));
+        if (at_ + 1 == words_.size()) {
+            return fail(Errc::malformed, fmt::format("{}: expected a value after it", flag));
+        }
+        return words_[++at_];
+    }
+
+    Result<void> flag(std::string_view word) {
+        const auto name = word.substr(0, word.find('='));
+        if (name == "--config") {
+            auto file = value(name);
+            if (!file) return fail(file.error());
+            options_.configs.push_back(std::move(*file));
+            return {};
+        }
+        if (name == "--log-level") {
+            const auto text = value(name);
+            if (!text) return fail(text.error());
+            const auto level = parse_level(*text);
+            if (!level) {
+                return fail(Errc::malformed,
+                            fmt::format("--log-level: expected debug, info, warning or error, found "
+                                        "\"{}\"",
+                                        *text));
+            }
+            options_.log_level = *level;
+            return {};
+        }
+        const auto* command = find_command(options_.command);
+        if (word == "--json" && command != nullptr && command->json) {
+            options_.json = true;
+            return {};
+        }
+        const bool later = (name == "--svg" && options_.command == "status") ||
+                           (name == "--test" && options_.command == "deliver");
+        return fail(Errc::malformed,
+                    later ? fmt::format("{} {}: not supported yet", options_.command, name)
+                          : fmt::format("unknown flag {}{}; see --help", word,
+                                        options_.command.empty() ? "" : " for " + options_.command));
+    }
+
+    Result<void> plain(std::string_view word) {
+        const auto* command = find_command(options_.command);
+        if (command != nullptr && command->names) {
+            if (word != "root" && word != "ebs") {
+                return fail(Errc::malformed,
+                            fmt::format("probe: expected root or ebs, found \"{}\"", word));
+            }
+            options_.names.emplace_back(word);
+            return {};
+        }
+        if (command != nullptr) {
+            return fail(Errc::malformed, fmt::format("{} takes no \"{}\"; see --help",
+                                                     options_.command, word));
+        }
+        const auto* wanted = find_command(word);
+        if (wanted == nullptr) {
+            return fail(Errc::malformed, fmt::format("unknown command \"{}\"; see --help", word));
+        }
+        if (!wanted->ready) {
+            return fail(Errc::malformed, fmt::format("{}: not supported yet", word));
+        }
+        options_.command = word;
+        return {};
+    }
+
+    const std::vector<std::string>& words_;
+    std::size_t at_ = 0;
+    Options options_;
+};
+
+} // namespace
+
+Result<Options> parse_options(const std::vector<std::string>& arguments) {
+    return Reader(arguments).read();
+}
+
+std::string usage() {
+    std::string text = "muster: inspects an EC2 instance at boot and tells the scaler\n\n"
+                       "usage: muster COMMAND [--config FILE]... [--log-level LEVEL] [--json]\n\n";
+    for (const auto& command : commands) {
+        if (command.ready) text += fmt::format("  {:<9} {}\n", command.name, command.summary);
+    }
+    return text + "\n--config replaces the default search (/etc/muster/muster.json,\n"
+                  "/etc/muster/conf.d/*.json, /run/muster/conf.d/*.json) and may be repeated.\n"
+                  "--json: run, plan, metadata, probe, status print JSON and nothing else.\n"
+                  "Exit status of run: 0 ready and delivered, 1 failed and delivered, 2 usage or\n"
+                  "configuration, 3 ready and 4 failed but not delivered (kept in the spool).\n"
+                  "Of the others: 0 all well, 1 something fails or is unknown, 2 as above;\n"
+                  "deliver: 3 if anything remains.\n";
+}
+
+} // namespace muster

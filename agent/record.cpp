@@ -1,0 +1,112 @@
+#include "agent/record.h"
+
+#include <algorithm>
+
+namespace muster {
+namespace {
+
+using Json = nlohmann::json;
+
+Json to_json(const Instance& instance) {
+    return {{"id", instance.id},         {"type", instance.type},
+            {"region", instance.region}, {"zone", instance.zone},
+            {"account", instance.account}, {"image", instance.image},
+            {"source", instance.source}};
+}
+
+Instance instance_from(const Json& json) {
+    return {.id = json.at("id"),         .type = json.at("type"),
+            .region = json.at("region"), .zone = json.at("zone"),
+            .account = json.at("account"), .image = json.at("image"),
+            .source = json.at("source")};
+}
+
+Json to_json(const probes::MetadataCounters& counters) {
+    return {{"requests", counters.requests},
+            {"retries", counters.retries},
+            {"empty", counters.empty},
+            {"disagreements", counters.disagreements},
+            {"failures", counters.failures}};
+}
+
+probes::MetadataCounters counters_from(const Json& json) {
+    return {.requests = json.at("requests"),
+            .retries = json.at("retries"),
+            .empty = json.at("empty"),
+            .disagreements = json.at("disagreements"),
+            .failures = json.at("failures").get<std::map<std::string, unsigned>>()};
+}
+
+void end_stage(std::vector<Stage>& stages, const Json& event) {
+    const std::string name = event.at("stage");
+    const auto open = std::find_if(stages.rbegin(), stages.rend(), [&](const Stage& stage) {
+        return stage.name == name && !stage.end;
+    });
+    if (open == stages.rend()) return;
+    open->end = event.at("at");
+    open->error = event.at("error");
+}
+
+} // namespace
+
+void Record::add(const Json& event) try {
+    const std::string kind = event.at("event");
+    if (kind != "waiting") waiting.reset();
+    if (kind == "begin") {
+        timings.push_back({.name = event.at("stage"), .start = event.at("at"), .end = {}, .error = ""});
+    } else if (kind == "end") {
+        end_stage(timings, event);
+    } else if (kind == "finding") {
+        findings.push_back(event.at("finding").get<probes::Finding>());
+    } else if (kind == "wait") {
+        waits.push_back(event.at("wait").get<probes::Wait>());
+    } else if (kind == "waiting") {
+        waiting = Waiting{.what = event.at("what"), .until = event.at("until")};
+    } else if (kind == "instance") {
+        instance = instance_from(event.at("instance"));
+    } else if (kind == "metadata") {
+        metadata = counters_from(event.at("metadata"));
+    } else if (kind == "storage") {
+        storage = event.at("storage");
+    } else if (kind == "finished") {
+        finished = true;
+    }
+} catch (const Json::exception&) {
+    // nlohmann's, from at(): see the declaration.
+}
+
+void Progress::emit(Json event) {
+    const std::lock_guard guard(mutex_);
+    event["at"] = seconds(clock_.now() - start_);
+    emit_(event);
+}
+
+void Progress::begin(const std::string& stage) { emit({{"event", "begin"}, {"stage", stage}}); }
+
+void Progress::end(const std::string& stage, const std::string& error) {
+    emit({{"event", "end"}, {"stage", stage}, {"error", error}});
+}
+
+void Progress::finding(const probes::Finding& finding) {
+    emit({{"event", "finding"}, {"finding", finding}});
+}
+
+void Progress::wait(const probes::Wait& wait) { emit({{"event", "wait"}, {"wait", wait}}); }
+
+void Progress::waiting(std::string_view what, Instant until) {
+    emit({{"event", "waiting"}, {"what", what}, {"until", seconds(until - start_)}});
+}
+
+void Progress::instance(const Instance& instance) {
+    emit({{"event", "instance"}, {"instance", to_json(instance)}});
+}
+
+void Progress::metadata(const probes::MetadataCounters& counters) {
+    emit({{"event", "metadata"}, {"metadata", to_json(counters)}});
+}
+
+void Progress::storage(const Json& storage) { emit({{"event", "storage"}, {"storage", storage}}); }
+
+void Progress::finished() { emit({{"event", "finished"}}); }
+
+} // namespace muster

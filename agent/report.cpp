@@ -1,0 +1,129 @@
+#include "agent/report.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace muster {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double rounded(double seconds) { return std::round(seconds * 1000) / 1000; }
+
+Json optional_text(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+
+Json instance_json(const Instance& instance) {
+    return {{"id", optional_text(instance.id)},         {"type", optional_text(instance.type)},
+            {"region", optional_text(instance.region)}, {"zone", optional_text(instance.zone)},
+            {"account", optional_text(instance.account)}, {"image", optional_text(instance.image)},
+            {"source", optional_text(instance.source)}};
+}
+
+Json head_json(const ReportHead& head, const Record& record, std::string_view outcome) {
+    return {{"schema", "muster.report/1"},
+            {"outcome", outcome},
+            {"recreate", false},
+            {"enforced", head.enforced},
+            {"instance", instance_json(record.instance)},
+            {"boot_id", head.boot_id},
+            {"sequence", head.sequence},
+            {"time", to_rfc3339(head.time)},
+            {"agent", "muster/" MUSTER_VERSION}};
+}
+
+Json findings_json(const std::vector<probes::Finding>& findings) {
+    Json list = Json::array();
+    for (const auto& finding : findings) {
+        Json json = {{"check", finding.check},
+                     {"subject", finding.subject},
+                     {"status", probes::to_string(finding.status)},
+                     {"gating", finding.gating}};
+        if (!finding.code.empty()) json["code"] = finding.code;
+        json["message"] = finding.message;
+        if (!finding.evidence.empty()) json["evidence"] = finding.evidence;
+        list.push_back(std::move(json));
+    }
+    return list;
+}
+
+Json timings_json(const std::vector<Stage>& stages) {
+    Json list = Json::array();
+    for (const auto& stage : stages) {
+        Json json = {{"stage", stage.name}, {"start", rounded(stage.start)}};
+        json["end"] = stage.end ? Json(rounded(*stage.end)) : Json(nullptr);
+        if (!stage.error.empty()) json["error"] = stage.error;
+        list.push_back(std::move(json));
+    }
+    return list;
+}
+
+Json waits_json(const std::vector<probes::Wait>& waits) {
+    Json list = Json::array();
+    for (const auto& wait : waits) {
+        list.push_back({{"for", wait.what},
+                        {"seconds", rounded(wait.seconds)},
+                        {"polls", wait.polls},
+                        {"outcome", wait.outcome}});
+    }
+    return list;
+}
+
+std::string dump(const Json& report) {
+    // Names and messages hold what devices and servers say: bytes that are no UTF-8 are replaced.
+    return report.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+} // namespace
+
+Json in_progress_report(const ReportHead& head, const Record& record, WallTime verdict_by) {
+    Json report = head_json(head, record, "in-progress");
+    report["verdict_by"] = to_rfc3339(verdict_by);
+    return report;
+}
+
+Json verdict_report(const ReportHead& head, const Record& record, const Verdict& verdict) {
+    Json report = head_json(head, record, verdict.ready ? "ready" : "failed");
+    report["recreate"] = verdict.recreate;
+    if (!verdict.ready) report["reason"] = {{"code", verdict.code}, {"message", verdict.message}};
+    report["findings"] = findings_json(record.findings);
+    report["storage"] = record.storage;
+    report["uptime_at_start"] = rounded(head.uptime_at_start);
+    report["timings"] = timings_json(record.timings);
+    report["waits"] = waits_json(record.waits);
+    const auto& counters = record.metadata;
+    report["metadata"] = {{"requests", counters.requests},
+                          {"retries", counters.retries},
+                          {"empty", counters.empty},
+                          {"disagreements", counters.disagreements},
+                          {"failures", counters.failures}};
+    return report;
+}
+
+std::string serialized(Json report) {
+    std::string text = dump(report);
+    if (text.size() <= max_report) return text;
+    report["truncated"] = true;
+    for (auto& finding : report["findings"]) finding.erase("evidence");
+    text = dump(report);
+    if (text.size() <= max_report) return text;
+    Json kept = Json::array();
+    for (auto& finding : report["findings"]) {
+        if (finding["status"] == "pass" || kept.size() == 50) continue;
+        finding["message"] = finding["message"].get<std::string>().substr(0, 500);
+        kept.push_back(std::move(finding));
+    }
+    report["findings"] = std::move(kept);
+    report["timings"] = Json::array();
+    report["storage"] = Json::object();
+    report["waits"] = Json::array();
+    return dump(report);
+}
+
+std::string idempotency_key(const Json& report) {
+    const auto& id = report["instance"]["id"];
+    return fmt::format("{}/{}/{}", id.is_string() ? id.get<std::string>() : "unknown",
+                       report["boot_id"].get<std::string>(), report["sequence"].get<unsigned>());
+}
+
+} // namespace muster

@@ -1,0 +1,124 @@
+#include "agent/session.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "agent/console.h"
+#include "agent/sys/log.h"
+
+namespace muster {
+namespace {
+
+constexpr const char* report_file = "/run/muster/report.json";
+constexpr const char* status_file = "/run/muster/status.json";
+// Metadata names a healthy instance within a second.
+constexpr Duration name_wait = std::chrono::seconds(3);
+
+double read_uptime(const Files& files) {
+    return std::strtod(files.read_value("/proc/uptime").value_or("0").c_str(), nullptr);
+}
+
+std::string verdict_text(const Verdict& verdict) {
+    if (verdict.ready) return "ready";
+    return fmt::format("FAILED: {}: {} (recreate: {})", verdict.code, verdict.message,
+                       verdict.recreate ? "yes" : "no");
+}
+
+} // namespace
+
+Session::Session(const Files& files, Clock& clock, const Config& config)
+    : files_(files), clock_(clock), config_(config), start_(clock.now()),
+      uptime_at_start_(read_uptime(files)),
+      boot_id_(files.read_value("/proc/sys/kernel/random/boot_id").value_or("unknown")),
+      courier_(clock) {
+    for (const auto& sink : config.report.to) courier_.add(sink, files);
+}
+
+Record Session::first_record() const {
+    Record record;
+    const auto tag = files_.read_value("/sys/class/dmi/id/board_asset_tag").value_or("");
+    if (tag.starts_with("i-") && tag.size() <= 32) {
+        record.instance = {.id = tag, .source = "dmi"};
+    }
+    return record;
+}
+
+Deadline Session::work_deadline() const {
+    return {start_ + config_.deadline - config_.report.deadline};
+}
+
+ReportHead Session::head() {
+    return {.boot_id = boot_id_,
+            .sequence = next_sequence(files_),
+            .time = clock_.wall(),
+            .uptime_at_start = uptime_at_start_,
+            .enforced = config_.mode == Mode::enforce};
+}
+
+void Session::announce(const Record& record) {
+    if (announced_) return;
+    if (record.instance.id.empty() && clock_.now() - start_ < name_wait) return;
+    announced_ = true;
+    const Instant end = start_ + config_.deadline;
+    const auto verdict_by =
+        clock_.wall() + std::chrono::ceil<std::chrono::milliseconds>(end - clock_.now());
+    const auto report = in_progress_report(head(), record, verdict_by);
+    console_line(fmt::format("started, verdict by {}", to_rfc3339(verdict_by)));
+    courier_.announce({.body = serialized(report), .key = idempotency_key(report)},
+                      work_deadline());
+}
+
+int Session::conclude(const Record& record, Ending ending) {
+    const auto verdict = decide(record.findings, ending);
+    report_ = verdict_report(head(), record, verdict);
+    const Message message{.body = serialized(report_), .key = idempotency_key(report_)};
+    console_line(verdict_text(verdict));
+
+    const Spool spool(files_);
+    const unsigned sequence = report_["sequence"];
+    for (const auto& sink : config_.report.to) {
+        const auto kept = spool.put({.name = Spool::name_of(boot_id_, sequence, sink.name),
+                                     .sink = sink.name,
+                                     .boot_id = boot_id_,
+                                     .sequence = sequence,
+                                     .time = clock_.wall(),
+                                     .message = message});
+        if (!kept) log::error("report can't be spooled", {{"error", kept.error().message}});
+    }
+    keep(report_, {});
+
+    const auto deliveries =
+        courier_.deliver(message, Deadline::in(clock_, config_.report.deadline));
+    for (const auto& delivery : deliveries) {
+        if (delivery.delivered) {
+            spool.drop(Spool::name_of(boot_id_, sequence, delivery.sink));
+        } else {
+            log::error("report not delivered", {{"sink", delivery.sink},
+                                                {"tries", std::to_string(delivery.tries)},
+                                                {"error", delivery.error}});
+        }
+    }
+    keep(report_, deliveries);
+    const bool delivered = all_delivered(deliveries);
+    if (!delivered) console_line("the report could not be delivered; it is in the spool");
+    return (verdict.ready ? 0 : 1) + (delivered ? 0 : 3);
+}
+
+void Session::keep(const nlohmann::ordered_json& report,
+                   const std::vector<Delivery>& deliveries) const {
+    auto status = report;
+    status["deliveries"] = nlohmann::ordered_json::array();
+    for (const auto& delivery : deliveries) {
+        status["deliveries"].push_back({{"sink", delivery.sink},
+                                        {"delivered", delivery.delivered},
+                                        {"tries", delivery.tries},
+                                        {"error", delivery.error}});
+    }
+    for (const auto& [path, json] : {std::pair{report_file, &report}, {status_file, &status}}) {
+        const auto written = files_.write(path, serialized(*json) + "\n");
+        if (!written) log::error("can't be kept", {{"error", written.error().message}});
+    }
+}
+
+} // namespace muster

@@ -1,0 +1,52 @@
+// One run's dealings with the outside: what it announces, how it ends, what it leaves in /run/muster.
+#pragma once
+
+#include <string>
+
+#include "agent/config.h"
+#include "agent/courier.h"
+#include "agent/record.h"
+#include "agent/report.h"
+#include "agent/spool.h"
+#include "agent/sys/clock.h"
+#include "agent/sys/files.h"
+#include "agent/verdict.h"
+
+namespace muster {
+
+class Session {
+  public:
+    Session(const Files& files, Clock& clock, const Config& config);
+
+    /// What is known of this instance before any metadata: Nitro's firmware carries its id.
+    [[nodiscard]] Record first_record() const;
+
+    /// Sends `in-progress` once, as soon as the instance can be named, and without its name when that
+    /// takes too long.
+    void announce(const Record& record);
+
+    /// Decides, reports, waits for the delivery. Gives the report's exit status: 0, 1, 3 or 4.
+    [[nodiscard]] int conclude(const Record& record, Ending ending);
+
+    [[nodiscard]] Instant start() const { return start_; }
+    /// The work must be over by then, so that the report keeps its own time.
+    [[nodiscard]] Deadline work_deadline() const;
+    /// The verdict report, after `conclude`.
+    [[nodiscard]] const nlohmann::ordered_json& report() const { return report_; }
+
+  private:
+    [[nodiscard]] ReportHead head();
+    void keep(const nlohmann::ordered_json& report, const std::vector<Delivery>& deliveries) const;
+
+    const Files& files_;
+    Clock& clock_;
+    const Config& config_;
+    Instant start_;
+    double uptime_at_start_;
+    std::string boot_id_;
+    Courier courier_;
+    bool announced_ = false;
+    nlohmann::ordered_json report_;
+};
+
+} // namespace muster

@@ -1,0 +1,50 @@
+// A place where reports go. One attempt a call; retrying belongs to the courier.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/config.h"
+#include "agent/sys/clock.h"
+#include "agent/sys/files.h"
+#include "agent/sys/http.h"
+#include "agent/sys/result.h"
+
+namespace muster {
+
+/// A report, ready to be sent.
+struct Message {
+    std::string body; ///< JSON
+    std::string key;  ///< INSTANCE/BOOT_ID/SEQUENCE: the receiver drops what it has seen
+};
+
+struct SinkError {
+    Error error;
+    Duration retry_after = Duration::zero(); ///< as the receiver asked for
+    bool final = false;                      ///< trying again is of no use
+};
+
+class Sink {
+  public:
+    virtual ~Sink() = default;
+    /// Nothing is delivered until the receiver has said so.
+    [[nodiscard]] virtual std::expected<void, SinkError> deliver(const Message& message,
+                                                                 Duration limit) = 0;
+};
+
+/// POST with an Idempotency-Key. 2xx is delivered; 408, 425, 429, 5xx and no connection are worth
+/// another try; any other answer is final. `token`: a bearer token, "" for none.
+[[nodiscard]] std::unique_ptr<Sink> make_webhook(std::string url, std::string token,
+                                                 std::unique_ptr<HttpClient> http,
+                                                 const Clock& clock);
+
+/// Writes the latest report to a file, whole or not at all.
+[[nodiscard]] std::unique_ptr<Sink> make_file_sink(std::string path, const Files& files);
+
+/// The sink that the configuration describes. `cancelled` ends an attempt that is under way.
+/// Fails where a file that it names (token, certificate) can't be read.
+[[nodiscard]] Result<std::unique_ptr<Sink>> make_sink(const SinkConfig& config, const Files& files,
+                                                      const Clock& clock,
+                                                      std::function<bool()> cancelled);
+
+} // namespace muster

@@ -1,0 +1,87 @@
+#include "agent/spool.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "agent/sys/log.h"
+
+namespace muster {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view folder = "/run/muster/spool/";
+constexpr const char* sequence_file = "/run/muster/sequence";
+constexpr std::size_t max_entry = 256 << 10;
+
+std::optional<SpoolEntry> parse(const std::string& name, const std::string& text) {
+    const auto json = Json::parse(text, nullptr, false);
+    if (!json.is_object()) return std::nullopt;
+    try {
+        return SpoolEntry{
+            .name = name,
+            .sink = json.at("sink"),
+            .boot_id = json.at("boot_id"),
+            .sequence = json.at("sequence"),
+            .time = WallTime(std::chrono::milliseconds(json.at("time_ms").get<std::int64_t>())),
+            .message = {.body = json.at("body"), .key = json.at("key")}};
+    } catch (const Json::exception&) {
+        return std::nullopt;
+    }
+}
+
+} // namespace
+
+std::string Spool::name_of(const std::string& boot_id, unsigned sequence, const std::string& sink) {
+    return fmt::format("{}-{:06}-{}.json", boot_id, sequence, sink);
+}
+
+Result<void> Spool::put(const SpoolEntry& entry) const {
+    const Json json = {{"sink", entry.sink},
+                       {"boot_id", entry.boot_id},
+                       {"sequence", entry.sequence},
+                       {"time_ms", entry.time.time_since_epoch().count()},
+                       {"key", entry.message.key},
+                       {"body", entry.message.body}};
+    return files_.write(std::string(folder) + entry.name,
+                        json.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void Spool::drop(const std::string& name) const {
+    const auto removed = files_.remove(std::string(folder) + name);
+    if (!removed && removed.error().code != Errc::absent) {
+        log::warning("spool entry can't be removed", {{"error", removed.error().message}});
+    }
+}
+
+Spool::Content Spool::read() const {
+    Content content;
+    for (const auto& name : files_.list(folder).value_or(std::vector<std::string>{})) {
+        if (!name.ends_with(".json")) continue;
+        const auto text = files_.read(std::string(folder) + name, max_entry);
+        auto entry = text ? parse(name, *text) : std::nullopt;
+        if (entry) {
+            content.entries.push_back(std::move(*entry));
+        } else {
+            content.unusable.push_back(name);
+        }
+    }
+    std::ranges::stable_sort(content.entries, {}, [](const SpoolEntry& entry) {
+        return std::pair(entry.time, entry.sequence);
+    });
+    return content;
+}
+
+unsigned next_sequence(const Files& files) {
+    unsigned last = 0;
+    const auto text = files.read_value(sequence_file).value_or("0");
+    std::from_chars(text.data(), text.data() + text.size(), last);
+    const auto written = files.write(sequence_file, std::to_string(last + 1));
+    if (!written) log::warning("sequence can't be kept", {{"error", written.error().message}});
+    return last + 1;
+}
+
+} // namespace muster

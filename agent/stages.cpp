@@ -1,0 +1,234 @@
+#include "agent/stages.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <random>
+
+#include "agent/sys/lock.h"
+#include "lvm/survey.h"
+#include "probes/block_devices.h"
+#include "probes/ebs.h"
+#include "probes/root_volume.h"
+
+namespace muster {
+namespace {
+
+using probes::Finding;
+
+constexpr auto default_endpoint = "http://169.254.169.254";
+
+// A look at sysfs costs about a millisecond.
+constexpr Duration look_every = std::chrono::milliseconds(100);
+// The kernel finds the disks of one controller within this of each other: a set that has stood so
+// long is whole.
+constexpr Duration stable_for = std::chrono::milliseconds(300);
+
+std::uint64_t seed() { return std::random_device{}(); }
+
+probes::WaitNotice notices(Progress& progress) {
+    return [&progress](std::string_view what, Instant until) { progress.waiting(what, until); };
+}
+
+Finding metadata_finding(const char* subject, const Error& error, unsigned disagreements) {
+    const char* code = disagreements > 0 ? "metadata-unstable" : "metadata-unavailable";
+    return probes::failed("metadata", subject, code, error.message);
+}
+
+template <class T>
+const T* confirmed(const Result<probes::Confirmed<T>>& result) {
+    return result && result->value ? &*result->value : nullptr;
+}
+
+template <class T>
+void report_value(Progress& progress, const char* subject,
+                  const Result<probes::Confirmed<T>>& result, unsigned disagreements) {
+    if (!result) {
+        progress.finding(metadata_finding(subject, result.error(), disagreements));
+    } else if (!result->value) {
+        progress.finding(probes::failed("metadata", subject, "metadata-unavailable",
+                                        fmt::format("{}: confirmed to be absent", subject)));
+    } else {
+        auto finding = probes::pass("metadata", subject, "confirmed");
+        finding.evidence = {{"readings", result->readings},
+                            {"disagreements", result->disagreements},
+                            {"first_seconds", result->first},
+                            {"last_seconds", result->last}};
+        progress.finding(finding);
+    }
+}
+
+} // namespace
+
+std::optional<Known> confirm_metadata(const World& world, const Config& config, Progress& progress,
+                                      Deadline deadline) {
+    StageScope stage(progress, "metadata");
+    const Instant start = world.clock.now();
+    probes::MetadataService service(world.metadata_http, world.clock,
+                                    config.metadata.endpoint.value_or(default_endpoint));
+    const auto metadata = probes::read_metadata(
+        service, world.clock,
+        {.confirmations = config.metadata.confirmations,
+         .absence_span = config.metadata.absence_span},
+        deadline.clipped(world.clock, config.metadata.deadline), seed(), notices(progress));
+
+    const auto& counters = metadata.counters;
+    progress.metadata(counters);
+    report_value(progress, "identity", metadata.identity, counters.disagreements);
+    report_value(progress, "block-device-mapping", metadata.mapping, counters.disagreements);
+    const auto* identity = confirmed(metadata.identity);
+    const auto* mapping = confirmed(metadata.mapping);
+    progress.wait({.what = "metadata",
+                   .seconds = seconds(world.clock.now() - start),
+                   .polls = counters.requests,
+                   .outcome = identity != nullptr && mapping != nullptr ? "found" : "gave up"});
+    if (identity != nullptr) {
+        progress.instance({.id = identity->instance_id,
+                           .type = identity->instance_type,
+                           .region = identity->region,
+                           .zone = identity->zone,
+                           .account = identity->account,
+                           .image = identity->image,
+                           .source = "metadata"});
+    }
+    if (identity == nullptr || mapping == nullptr) return std::nullopt;
+    return Known{*identity, *mapping};
+}
+
+void check_root(const World& world, const Config& config, Progress& progress, Deadline deadline) {
+    StageScope stage(progress, "root");
+    const auto findings = probes::probe_root(world.files, world.kernel, world.clock,
+                                             {.min_free = config.root.min_free,
+                                              .min_free_inodes = config.root.min_free_inodes,
+                                              .io_deadline = config.root.io_deadline},
+                                             deadline);
+    for (const auto& finding : findings) progress.finding(finding);
+}
+
+void check_ebs(const World& world, const Config& config, const probes::Mapping& mapping,
+               Progress& progress, Deadline deadline) {
+    std::vector<probes::ExpectedVolume> expected = probes::volumes_of(mapping);
+    if (config.ebs) {
+        expected.clear();
+        for (const auto& volume : *config.ebs) {
+            expected.push_back({.name = volume.name,
+                                .device = volume.device,
+                                .volume_id = volume.volume_id,
+                                .min_size = volume.min_size,
+                                .deadline = volume.deadline});
+        }
+    }
+    if (expected.empty()) return;
+    StageScope stage(progress, "ebs");
+    const auto reports =
+        probes::probe_volumes(world.files, world.kernel, world.clock, expected,
+                              config.root.io_deadline, deadline, notices(progress));
+    for (const auto& [finding, wait] : reports) {
+        progress.finding(finding);
+        progress.wait(wait);
+    }
+}
+
+namespace {
+
+bool enough(const Expectation& expectation, std::size_t count) {
+    switch (expectation.kind) {
+    case Expectation::Kind::any:
+    case Expectation::Kind::none: return true;
+    case Expectation::Kind::exactly:
+    case Expectation::Kind::at_least: break;
+    }
+    return count >= expectation.count;
+}
+
+std::vector<probes::KnownDisk> ephemeral_of(std::vector<probes::KnownDisk> known) {
+    std::erase_if(known, [](const auto& disk) {
+        return disk.origin != probes::Origin::instance_store;
+    });
+    return known;
+}
+
+std::vector<std::string> names_of(const std::vector<probes::KnownDisk>& disks) {
+    std::vector<std::string> names;
+    for (const auto& known : disks) names.push_back(known.disk.name);
+    return names;
+}
+
+} // namespace
+
+std::optional<std::vector<probes::KnownDisk>>
+find_ephemeral(const World& world, const Config& config, const Known& known, Progress& progress,
+               Deadline deadline) {
+    const auto expectation = config.ephemeral.expect.of(known.identity.instance_type);
+    if (expectation.kind == Expectation::Kind::none) return std::vector<probes::KnownDisk>{};
+
+    StageScope stage(progress, "disks");
+    const Instant start = world.clock.now();
+    const Deadline limit = deadline.clipped(world.clock, config.ephemeral.deadline);
+    std::vector<std::string> before;
+    Instant since = start;
+    for (unsigned polls = 1;; ++polls) {
+        const auto all = probes::read_disks(world.files, world.kernel);
+        if (!all) {
+            progress.finding(probes::unknown("ephemeral", "disks", all.error().message));
+            return std::nullopt;
+        }
+        auto disks = ephemeral_of(probes::tell_origins(
+            *all, known.mapping, probes::resolve_mapping(world.kernel, known.mapping)));
+        if (names_of(disks) != before) since = world.clock.now();
+        before = names_of(disks);
+        // "any" has no number to wait for: there the set must stand still for a moment.
+        const bool still = expectation.kind != Expectation::Kind::any ||
+                           world.clock.now() - since >= stable_for;
+        const bool done = enough(expectation, disks.size()) && still;
+        if (!done && !limit.passed(world.clock)) {
+            progress.waiting(fmt::format("ephemeral disks: {} so far", disks.size()), limit.at);
+            world.clock.sleep_until(world.clock.now() + look_every);
+            continue;
+        }
+        progress.wait({.what = "ephemeral disks",
+                       .seconds = seconds(world.clock.now() - start),
+                       .polls = polls,
+                       .outcome = done ? "found" : "gave up"});
+        if (done) return disks;
+        progress.finding(probes::failed(
+            "ephemeral", "disks", "ephemeral-missing",
+            fmt::format("{} ephemeral disks ({}) after {:.0f} s, expected {}; a new instance is "
+                        "quicker than waiting",
+                        disks.size(), fmt::join(before, ", "),
+                        seconds(world.clock.now() - start), expectation.count)));
+        return std::nullopt;
+    }
+}
+
+std::optional<lvm::Plan> plan_storage(const World& world, const Config& config,
+                                      const std::vector<probes::KnownDisk>& disks,
+                                      const std::string& instance_id, Progress& progress,
+                                      Deadline deadline) {
+    StageScope stage(progress, "plan");
+    // A run before this one may have been killed in the middle of an mkfs that still goes on.
+    if (const auto quiet =
+            Lock::wait_for(world.files.real(world.disk_lock).string(), world.clock,
+                           deadline.clipped(world.clock, config.ephemeral.deadline));
+        !quiet) {
+        progress.finding(probes::failed("ephemeral", "disks", "ephemeral-stuck",
+                                        "a command of an earlier run still writes to the disks: " +
+                                            quiet.error().message));
+        return std::nullopt;
+    }
+    std::vector<lvm::ProvedDisk> proved;
+    for (const auto& known : disks) proved.push_back({known.disk, known.evidence});
+    const lvm::Machine machine{world.files, world.kernel, world.commands, world.clock};
+    const auto situation =
+        lvm::survey(machine, proved, config.ephemeral.layout, instance_id, deadline);
+    if (!situation) {
+        const auto& [reason, message] = situation.error();
+        progress.finding(reason == "cannot-tell"
+                             ? probes::unknown("ephemeral", "disks", message)
+                             : probes::failed("ephemeral", "disks", reason, message));
+        return std::nullopt;
+    }
+    return lvm::make_plan(*situation);
+}
+
+} // namespace muster

@@ -1,0 +1,235 @@
+#include "agent/sys/http.h"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+namespace muster {
+namespace {
+
+constexpr std::size_t max_headers = 64 << 10;
+
+std::string trim(std::string_view text) {
+    const auto first = text.find_first_not_of(" \t\r\n");
+    if (first == text.npos) return "";
+    return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
+}
+
+std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return text;
+}
+
+/// What libcurl fills while one attempt is under way.
+struct Receiver {
+    HttpResponse response;
+    std::size_t header_bytes = 0;
+    std::size_t max_body = 0;
+    bool too_large = false;
+
+    static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) {
+        auto& receiver = *static_cast<Receiver*>(self);
+        receiver.header_bytes += size;
+        if (receiver.header_bytes > max_headers) {
+            receiver.too_large = true;
+            return 0;
+        }
+        const std::string_view line(data, size);
+        // A "100 Continue" comes with headers of its own: only those of the last answer count.
+        if (line.starts_with("HTTP/")) receiver.response.headers.clear();
+        const auto colon = line.find(':');
+        if (colon != line.npos) {
+            receiver.response.headers.emplace_back(lower(trim(line.substr(0, colon))),
+                                                   trim(line.substr(colon + 1)));
+        }
+        return size;
+    }
+
+    static std::size_t on_body(char* data, std::size_t, std::size_t size, void* self) {
+        auto& receiver = *static_cast<Receiver*>(self);
+        if (receiver.response.body.size() + size > receiver.max_body) {
+            receiver.too_large = true;
+            return 0;
+        }
+        receiver.response.body.append(data, size);
+        return size;
+    }
+};
+
+/// An address without its query, which may carry somebody's token.
+std::string_view shown(std::string_view url) { return url.substr(0, url.find('?')); }
+
+Errc to_errc(CURLcode code, bool cancelled) {
+    switch (code) {
+    case CURLE_COULDNT_CONNECT: return Errc::refused;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_INTERFACE_FAILED: return Errc::unreachable;
+    case CURLE_OPERATION_TIMEDOUT: return Errc::timed_out;
+    case CURLE_ABORTED_BY_CALLBACK: return cancelled ? Errc::interrupted : Errc::internal;
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_SSL_CONNECT_ERROR: return Errc::transient;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR: return Errc::denied;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_HTTP2: return Errc::malformed;
+    default: return Errc::transient;
+    }
+}
+
+/// The system's certificate store where each family of distributions has it. A static OpenSSL knows
+/// only the folder of the machine that it was built on.
+std::string system_ca_file() {
+    constexpr std::array places = {
+        "/etc/ssl/certs/ca-certificates.crt",                // Debian, Ubuntu
+        "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // RHEL, Amazon Linux, Fedora
+        "/etc/pki/tls/certs/ca-bundle.crt",                  // their older place
+        "/etc/ssl/ca-bundle.pem",                            // SUSE
+    };
+    for (const char* place : places) {
+        if (access(place, R_OK) == 0) return place;
+    }
+    return "";
+}
+
+class CurlClient : public HttpClient {
+  public:
+    explicit CurlClient(HttpOptions options) : options_(std::move(options)) {
+        if (options_.ca_file.empty()) options_.ca_file = system_ca_file();
+        static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
+        if (ready == CURLE_OK) handle_ = curl_easy_init();
+    }
+    CurlClient(const CurlClient&) = delete;
+    CurlClient& operator=(const CurlClient&) = delete;
+    ~CurlClient() override {
+        if (handle_ != nullptr) curl_easy_cleanup(handle_);
+    }
+
+    [[nodiscard]] Result<HttpResponse> attempt(const HttpRequest& request) override {
+        if (handle_ == nullptr) return fail(Errc::internal, "libcurl could not be started");
+        curl_easy_reset(handle_); // options only; connections, DNS and TLS sessions stay
+        receiver_ = {};
+        receiver_.max_body = request.max_body;
+
+        set_connection(request);
+        curl_slist* headers = set_request(request);
+        const CURLcode code = curl_easy_perform(handle_);
+        curl_slist_free_all(headers);
+        return result(code, request);
+    }
+
+  private:
+    template <class T>
+    void set(CURLoption option, T value) {
+        curl_easy_setopt(handle_, option, value);
+    }
+
+    void set_connection(const HttpRequest& request) {
+        const auto milliseconds = [](Duration d) {
+            // 0 would mean "no limit" to libcurl.
+            return std::max<long>(
+                1, std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
+        };
+        set(CURLOPT_NOSIGNAL, 1L);
+        set(CURLOPT_PROTOCOLS_STR, "http,https");
+        set(CURLOPT_FOLLOWLOCATION, 0L);
+        set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request.connect_limit));
+        set(CURLOPT_TIMEOUT_MS, milliseconds(request.total_limit));
+        if (options_.proxy) {
+            set(CURLOPT_PROXY, options_.proxy->c_str());
+            if (options_.proxy->empty()) set(CURLOPT_NOPROXY, "*");
+        }
+        set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+        set(CURLOPT_SSL_VERIFYPEER, 1L);
+        set(CURLOPT_SSL_VERIFYHOST, 2L);
+        if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
+        if (!options_.client_certificate.empty()) {
+            set(CURLOPT_SSLCERT, options_.client_certificate.c_str());
+            set(CURLOPT_SSLKEY, options_.client_key.c_str());
+        }
+        set(CURLOPT_ERRORBUFFER, error_.data());
+        error_[0] = '\0';
+        if (options_.cancelled) {
+            set(CURLOPT_NOPROGRESS, 0L);
+            set(CURLOPT_XFERINFODATA, &options_);
+            set(CURLOPT_XFERINFOFUNCTION, &CurlClient::on_progress);
+        }
+    }
+
+    curl_slist* set_request(const HttpRequest& request) {
+        curl_slist* headers = nullptr;
+        for (const auto& [name, value] : request.headers) {
+            headers = curl_slist_append(headers, (name + ": " + value).c_str());
+        }
+        // No "Expect: 100-continue": it would cost a second at a server that ignores it.
+        headers = curl_slist_append(headers, "Expect:");
+        set(CURLOPT_HTTPHEADER, headers);
+        set(CURLOPT_URL, request.url.c_str());
+        set(CURLOPT_USERAGENT, "muster/" MUSTER_VERSION);
+        if (request.method == "GET") {
+            set(CURLOPT_HTTPGET, 1L);
+        } else {
+            set(CURLOPT_POST, 1L);
+            set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+            set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+            set(CURLOPT_POSTFIELDS, request.body.c_str());
+        }
+        set(CURLOPT_HEADERFUNCTION, &Receiver::on_header);
+        set(CURLOPT_HEADERDATA, &receiver_);
+        set(CURLOPT_WRITEFUNCTION, &Receiver::on_body);
+        set(CURLOPT_WRITEDATA, &receiver_);
+        return headers;
+    }
+
+    Result<HttpResponse> result(CURLcode code, const HttpRequest& request) {
+        if (code == CURLE_OK) {
+            long status = 0;
+            curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
+            receiver_.response.status = static_cast<int>(status);
+            return std::move(receiver_.response);
+        }
+        if (receiver_.too_large) {
+            return fail(Errc::too_large, fmt::format("{} {}: the answer is longer than {} bytes",
+                                                     request.method, shown(request.url), request.max_body));
+        }
+        const bool cancelled = options_.cancelled && options_.cancelled();
+        const char* why = error_[0] != '\0' ? error_.data() : curl_easy_strerror(code);
+        return fail(to_errc(code, cancelled),
+                    fmt::format("{} {}: {}", request.method, shown(request.url), why));
+    }
+
+    static int on_progress(void* options, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+        return static_cast<HttpOptions*>(options)->cancelled() ? 1 : 0;
+    }
+
+    HttpOptions options_;
+    CURL* handle_ = nullptr;
+    Receiver receiver_;
+    std::array<char, CURL_ERROR_SIZE> error_{};
+};
+
+} // namespace
+
+std::optional<std::string> HttpResponse::header(std::string_view name) const {
+    const auto found = std::ranges::find(headers, name, &HttpHeader::first);
+    if (found == headers.end()) return std::nullopt;
+    return found->second;
+}
+
+std::unique_ptr<HttpClient> make_http_client(HttpOptions options) {
+    return std::make_unique<CurlClient>(std::move(options));
+}
+
+} // namespace muster

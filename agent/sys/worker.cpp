@@ -1,0 +1,118 @@
+#include "agent/sys/worker.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+
+namespace muster {
+namespace {
+
+constexpr std::size_t max_message = 128 << 10;
+
+std::string errno_text() { return std::error_code(errno, std::generic_category()).message(); }
+
+sigset_t ending_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    return set;
+}
+
+/// An inherited lock would keep the next run out for as long as a stuck worker hangs.
+void close_all_but(int keep) {
+    std::error_code error;
+    std::vector<int> open;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
+        open.push_back(std::atoi(entry.path().filename().c_str()));
+    }
+    for (const int fd : open) {
+        if (fd > STDERR_FILENO && fd != keep) close(fd);
+    }
+}
+
+[[noreturn]] void run_worker(int socket, pid_t parent, const std::function<void(const Worker::Send&)>& body) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1); // it died before we asked to be told
+    prctl(PR_SET_NAME, "muster-boot");
+    setpgid(0, 0);
+    close_all_but(socket);
+    const sigset_t signals = ending_signals();
+    sigprocmask(SIG_UNBLOCK, &signals, nullptr);
+
+    body([socket](std::string_view message) {
+        if (message.size() > max_message) return;
+        // Blocks while the parent is behind; MSG_NOSIGNAL since it may be gone.
+        while (send(socket, message.data(), message.size(), MSG_NOSIGNAL) < 0 && errno == EINTR) {
+        }
+    });
+    // Not exit(): threads that hang must not be waited for, and nothing of the parent's is flushed
+    // twice.
+    _exit(0);
+}
+
+} // namespace
+
+Result<Worker> Worker::start(const std::function<void(const Send&)>& body) {
+    std::array<int, 2> pair{};
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()) != 0) {
+        return fail(Errc::internal, "socketpair: " + errno_text());
+    }
+    Fd ours(pair[0]);
+    Fd theirs(pair[1]);
+    const pid_t parent = getpid();
+    const pid_t pid = fork();
+    if (pid < 0) return fail(Errc::internal, "fork: " + errno_text());
+    if (pid == 0) run_worker(theirs.get(), parent, body);
+    return Worker(pid, std::move(ours));
+}
+
+Worker::Next Worker::next(const Clock& clock, Deadline deadline, int interrupt) {
+    std::array<pollfd, 2> watched{pollfd{socket_.get(), POLLIN, 0}, pollfd{interrupt, POLLIN, 0}};
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.left(clock));
+    const int ready = poll(watched.data(), watched.size(),
+                           static_cast<int>(std::min<std::int64_t>(left.count(), 1'000'000)));
+    if (ready <= 0) return {Event::deadline, ""};
+    if (watched[1].revents != 0) return {Event::interrupted, ""};
+    std::string message(max_message, '\0');
+    const ssize_t size = recv(socket_.get(), message.data(), message.size(), 0);
+    if (size <= 0) return {Event::ended, ""};
+    message.resize(static_cast<std::size_t>(size));
+    return {Event::message, std::move(message)};
+}
+
+std::string Worker::how_it_died() {
+    // Its socket is closed, so it is on its way out; unless it is stuck, and then we don't wait.
+    for (int tries = 0; tries < 50; ++tries) {
+        int status = 0;
+        if (waitpid(pid_, &status, WNOHANG) == pid_) {
+            if (WIFSIGNALED(status)) return fmt::format("killed by signal {}", WTERMSIG(status));
+            return WEXITSTATUS(status) == 0 ? "" : fmt::format("exit status {}", WEXITSTATUS(status));
+        }
+        poll(nullptr, 0, 10);
+    }
+    return "closed its socket, yet lives";
+}
+
+void Worker::kill() { ::kill(pid_, SIGKILL); }
+
+Result<Fd> catch_signals() {
+    const sigset_t signals = ending_signals();
+    if (sigprocmask(SIG_BLOCK, &signals, nullptr) != 0) {
+        return fail(Errc::internal, "sigprocmask: " + errno_text());
+    }
+    Fd fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!fd) return fail(Errc::internal, "signalfd: " + errno_text());
+    return fd;
+}
+
+} // namespace muster

@@ -1,0 +1,119 @@
+#include "lvm/apply.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lvm/filesystem.h"
+#include "lvm/tool.h"
+
+namespace muster::lvm {
+namespace {
+
+using Done = std::expected<void, Failure>;
+
+class Applier {
+  public:
+    Applier(const Machine& machine, const Plan& plan, std::string lvm, Deadline deadline)
+        : machine_(machine), plan_(plan), lvm_(std::move(lvm)), deadline_(deadline) {}
+
+    Done operator()(const CreateGroup& step) const {
+        if (auto same = still_the_same_disks(); !same) return same;
+        const auto command = create_group(lvm_, plan_.group, step.devices,
+                                          {std::string(owner_tag), instance_tag(plan_.instance_id)});
+        if (auto made = must_run(machine_, command, deadline_); !made) return made;
+        for (const auto& disk : plan_.disks) {
+            if (auto labelled = carries_label(disk); !labelled) return labelled;
+        }
+        return {};
+    }
+
+    Done operator()(const CreateVolume& step) const {
+        if (auto same = still_the_same_disks(); !same) return same;
+        const auto command = create_volume(lvm_, plan_.group, plan_.devices, step.volume, step.size,
+                                           step.stripes);
+        if (auto made = must_run(machine_, command, deadline_); !made) return made;
+        return there(step.volume.name);
+    }
+
+    Done operator()(const ActivateGroup&) const {
+        return must_run(machine_, activate_group(lvm_, plan_.group, plan_.devices), deadline_);
+    }
+
+    Done operator()(const MakeFilesystem& step) const {
+        if (auto same = still_the_same_disks(); !same) return same;
+        return make(machine_, plan_, step, deadline_);
+    }
+
+    Done operator()(const MountVolume& step) const {
+        return mount(machine_, plan_, step, deadline_);
+    }
+
+  private:
+    /// A kernel name may have come to mean another disk since the plan was made.
+    Done still_the_same_disks() const {
+        for (const auto& disk : plan_.disks) {
+            const auto folder = "/sys/block/" + disk.name + "/";
+            const auto same = [&](const char* attribute, const std::string& before) {
+                return machine_.files.read_value(folder + attribute).value_or("") == before;
+            };
+            if (same("device/serial", disk.serial) && same("device/model", disk.model) &&
+                same("dev", fmt::format("{}:{}", disk.major, disk.minor)) &&
+                same("size", fmt::format("{}", disk.size / 512))) {
+                continue;
+            }
+            return std::unexpected(
+                Failure{"cannot-tell", fmt::format("{} is no longer the disk that it was when the plan "
+                                                   "was made (serial \"{}\"); nothing was written",
+                                                   disk.node, disk.serial)});
+        }
+        return {};
+    }
+
+    Done carries_label(const Disk& disk) const {
+        const auto content = machine_.kernel.content(disk.node, deadline_);
+        if (!content) return std::unexpected(disk_failure(content.error()));
+        if (content->signatures.size() == 1 &&
+            content->signatures.front().type == "LVM2_member") {
+            return {};
+        }
+        return std::unexpected(
+            Failure{"assembly-failed", "vgcreate ended well, but " + disk.node + " has no LVM label"});
+    }
+
+    Done there(const std::string& volume) const {
+        const auto found = find_volume(machine_, plan_, volume, deadline_);
+        if (!found) return std::unexpected(found.error());
+        return {};
+    }
+
+    const Machine& machine_;
+    const Plan& plan_;
+    std::string lvm_;
+    Deadline deadline_;
+};
+
+} // namespace
+
+std::expected<void, Failure> apply(const Machine& machine, const Plan& plan, Deadline deadline,
+                                   const StepNotice& notice) {
+    if (!plan.refusals.empty()) {
+        return std::unexpected(
+            Failure{plan.refusals.front().reason, plan.refusals.front().message});
+    }
+    const auto lvm = find_tool(machine.files, "lvm");
+    if (!lvm && !plan.steps.empty()) {
+        return std::unexpected(Failure{"tool-missing", "lvm is not installed (package lvm2)"});
+    }
+    const Applier applier(machine, plan, lvm.value_or(""), deadline);
+    for (const auto& step : plan.steps) {
+        const auto what = describe(plan, step);
+        notice.begin(what);
+        const auto done = std::visit(applier, step);
+        notice.end(what, done ? "" : done.error().message);
+        if (!done) return std::unexpected(Failure{done.error().reason, what + ": " + done.error().message});
+    }
+    return {};
+}
+
+} // namespace muster::lvm

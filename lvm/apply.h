@@ -1,0 +1,26 @@
+// Carries out a plan. With lvm/filesystem the only code that changes a disk.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "lvm/plan.h"
+#include "lvm/survey.h"
+
+namespace muster::lvm {
+
+/// Told before each step and after it (`error` empty: it succeeded).
+struct StepNotice {
+    std::function<void(const std::string& what)> begin;
+    std::function<void(const std::string& what, const std::string& error)> end;
+};
+
+/// Takes the plan's steps in order, each followed by reading back what it did from the kernel, not
+/// from LVM. Right before each one that destroys, the disks' serials, models and sizes are read
+/// again: a name may have come to mean another disk since the plan was made. Stops at the first
+/// failure. Nothing at all is done with a plan that refuses.
+[[nodiscard]] std::expected<void, Failure> apply(const Machine& machine, const Plan& plan,
+                                                 Deadline deadline, const StepNotice& notice);
+
+} // namespace muster::lvm

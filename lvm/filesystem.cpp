@@ -1,0 +1,125 @@
+#include "lvm/filesystem.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "agent/sys/mounts.h"
+#include "lvm/tool.h"
+
+namespace muster::lvm {
+namespace {
+
+constexpr Duration mount_limit = std::chrono::seconds(60);
+
+std::string last_line(std::string text) {
+    while (text.ends_with('\n')) text.pop_back();
+    return text.substr(text.rfind('\n') + 1);
+}
+
+} // namespace
+
+std::expected<void, Failure> must_run(const Machine& machine, const Command& command,
+                                      Deadline deadline) {
+    const auto output = machine.commands.run(command, deadline);
+    if (!output) {
+        const auto& error = output.error();
+        if (error.code == Errc::absent) return std::unexpected(Failure{"tool-missing", error.message});
+        return std::unexpected(error.code == Errc::stuck ? disk_failure(error)
+                                                         : Failure{"assembly-failed", error.message});
+    }
+    if (output->exit_status == 0) return {};
+    return std::unexpected(
+        Failure{"assembly-failed", fmt::format("{}: ended with {}: {}", to_string(command),
+                                               output->exit_status, last_line(output->err))});
+}
+
+std::expected<ActiveVolume, Failure> find_volume(const Machine& machine, const Plan& plan,
+                                                 const std::string& volume, Deadline deadline) {
+    auto active = read_active(machine, plan.group, deadline);
+    if (!active) return std::unexpected(active.error());
+    const auto found = active->find(mapper_name(plan.group, volume));
+    if (found == active->end()) {
+        return std::unexpected(Failure{
+            "assembly-failed", fmt::format("device-mapper has no node for the volume {}", volume)});
+    }
+    const auto& node = found->second;
+    const bool on_our_disks =
+        !node.disks.empty() && std::ranges::all_of(node.disks, [&](const std::string& disk) {
+            return std::ranges::find(plan.disks, disk, &Disk::name) != plan.disks.end();
+        });
+    if (!on_our_disks || !node.uuid.starts_with("LVM-")) {
+        return std::unexpected(
+            Failure{"assembly-failed", fmt::format("{} ({}) lies on {}, not on this group's disks",
+                                                   found->first, node.uuid,
+                                                   fmt::join(node.disks, ", "))});
+    }
+    return node;
+}
+
+std::expected<void, Failure> make(const Machine& machine, const Plan& plan,
+                                  const MakeFilesystem& step, Deadline deadline) {
+    const auto node = find_volume(machine, plan, step.volume.name, deadline);
+    if (!node) return std::unexpected(node.error());
+    const auto need = filesystem_needed(node->content, step.volume);
+    if (!need) return std::unexpected(Failure{need.error().reason, need.error().message});
+    if (*need == FilesystemNeed::none) return {};
+
+    const auto mkfs = find_tool(machine.files, mkfs_name(step.volume.filesystem));
+    if (!mkfs) {
+        return std::unexpected(Failure{
+            "tool-missing",
+            fmt::format("{} is not installed (package {})", mkfs_name(step.volume.filesystem),
+                        step.volume.filesystem == Filesystem::xfs ? "xfsprogs" : "e2fsprogs")});
+    }
+    const auto command = make_filesystem(*mkfs, step.volume, node->node, step.stripes,
+                                         *need == FilesystemNeed::make_over_unfinished);
+    if (auto made = must_run(machine, command, deadline); !made) return made;
+
+    const auto after = find_volume(machine, plan, step.volume.name, deadline);
+    if (!after) return std::unexpected(after.error());
+    if (after->content.signatures.size() != 1 || after->content.unfinished ||
+        after->content.signatures.front().type != to_string(step.volume.filesystem)) {
+        return std::unexpected(
+            Failure{"assembly-failed",
+                    fmt::format("{} ended well, but {} does not carry one whole {}",
+                                mkfs_name(step.volume.filesystem), node->node,
+                                to_string(step.volume.filesystem))});
+    }
+    return {};
+}
+
+std::expected<void, Failure> mount(const Machine& machine, const Plan& plan,
+                                   const MountVolume& step, Deadline deadline) {
+    const auto node = find_volume(machine, plan, step.volume.name, deadline);
+    if (!node) return std::unexpected(node.error());
+    // The name that a person knows in /proc/mounts, where udev has made it.
+    const auto named = "/dev/mapper/" + mapper_name(plan.group, step.volume.name);
+    const auto number = machine.kernel.block_device(named);
+    const MountRequest request{.source = number && *number == node->number ? named : node->node,
+                               .target = step.volume.mount,
+                               .filesystem = to_string(step.volume.filesystem),
+                               .options = step.volume.options,
+                               .mode = step.volume.mode,
+                               .owner = step.volume.owner};
+    const auto mounted =
+        machine.kernel.mount(request, deadline.clipped(machine.clock, mount_limit));
+    if (!mounted) {
+        const auto& error = mounted.error();
+        if (error.code == Errc::stuck || error.code == Errc::io) {
+            return std::unexpected(disk_failure(error));
+        }
+        return std::unexpected(Failure{"mount-failed", error.message});
+    }
+    const auto after = find_volume(machine, plan, step.volume.name, deadline);
+    if (!after) return std::unexpected(after.error());
+    if (std::ranges::find(after->mounts, step.volume.mount) == after->mounts.end()) {
+        return std::unexpected(
+            Failure{"mount-failed", fmt::format("mount of {} at {} ended well, but the kernel does "
+                                                "not list it",
+                                                request.source, request.target)});
+    }
+    return {};
+}
+
+} // namespace muster::lvm

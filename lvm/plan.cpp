@@ -1,0 +1,353 @@
+#include "lvm/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "lvm/tool.h"
+
+namespace muster::lvm {
+namespace {
+
+constexpr std::string_view lvm_label = "LVM2_member";
+
+/// What a candidate is to us.
+enum class Standing { blank, ours, refused };
+
+class Planner {
+  public:
+    explicit Planner(const Situation& situation) : now_(situation) {
+        plan_.group = now_.layout.volume_group;
+        plan_.instance_id = now_.instance_id;
+    }
+
+    Plan make() {
+        const auto* group = our_group();
+        std::vector<const Candidate*> blank;
+        std::vector<const Candidate*> members;
+        for (const auto& candidate : now_.candidates) {
+            const auto standing = judge(candidate, group);
+            if (standing == Standing::blank) blank.push_back(&candidate);
+            if (standing == Standing::ours) members.push_back(&candidate);
+        }
+        refuse_names_in_use(members);
+        if (group != nullptr) {
+            plan_whole_group(*group, members, blank);
+        } else if (!blank.empty()) {
+            plan_new_group(blank);
+        }
+        plan_mount_points();
+        if (!plan_.refusals.empty()) plan_.steps.clear();
+        return std::move(plan_);
+    }
+
+  private:
+    void refuse(const std::string& subject, std::string_view reason, std::string message) {
+        plan_.refusals.push_back({subject, std::string(reason), std::move(message)});
+    }
+
+    [[nodiscard]] bool is_ours(const VolumeGroup& group) const {
+        return group.name == plan_.group && group.has_tag(owner_tag) &&
+               group.has_tag(instance_tag(now_.instance_id));
+    }
+
+    const VolumeGroup* our_group() {
+        const VolumeGroup* found = nullptr;
+        for (const auto& group : now_.lvm.groups) {
+            if (!is_ours(group)) continue;
+            if (found != nullptr) {
+                refuse(group.name, "ephemeral-foreign-data",
+                       fmt::format("two volume groups are called {} and tagged as this instance's; "
+                                   "remove one of them",
+                                   group.name));
+            }
+            found = &group;
+        }
+        return found;
+    }
+
+    /// In use by anything but a volume of ours; a reason for a person, or nothing.
+    [[nodiscard]] std::string in_use(const Disk& disk) const {
+        if (!disk.mounts.empty()) return "is mounted at " + disk.mounts.front();
+        if (disk.swap) return "is swapped to";
+        if (!disk.partitions.empty()) return "is partitioned (" + disk.partitions.front() + ")";
+        for (const auto& holder : disk.holders) {
+            const bool ours = std::ranges::any_of(now_.active, [&](const auto& active) {
+                return active.second.node == "/dev/" + holder;
+            });
+            if (!ours) return "is in use by " + holder;
+        }
+        return "";
+    }
+
+    Standing judge(const Candidate& candidate, const VolumeGroup* ours) {
+        const auto& disk = candidate.disk;
+        if (!disk.unknown.empty()) {
+            refuse(disk.name, "cannot-tell",
+                   fmt::format("{}: {}; nothing is written to a disk that is not wholly known",
+                               disk.node, disk.unknown.front()));
+            return Standing::refused;
+        }
+        if (disk.read_only) {
+            refuse(disk.name, "assembly-failed", disk.node + " is read-only");
+            return Standing::refused;
+        }
+        if (const auto use = in_use(disk); !use.empty()) {
+            refuse(disk.name, "ephemeral-foreign-data",
+                   fmt::format("{} {}{}; muster did not do that and leaves it alone", disk.node, use,
+                               found_on(candidate)));
+            return Standing::refused;
+        }
+        return judge_content(candidate, ours);
+    }
+
+    Standing judge_content(const Candidate& candidate, const VolumeGroup* ours) {
+        const auto& [disk, evidence, content] = candidate;
+        if (content.signatures.empty()) {
+            if (content.zeroed || content.lvm_remains) return Standing::blank;
+            refuse(disk.name, "ephemeral-foreign-data",
+                   fmt::format("{} carries data without a signature that is known (its first or last "
+                               "MiB is not zero); {}",
+                               disk.node, advice()));
+            return Standing::refused;
+        }
+        const bool only_lvm = content.signatures.size() == 1 &&
+                              content.signatures.front().type == lvm_label;
+        if (only_lvm) return judge_label(disk, ours);
+        refuse(disk.name, "ephemeral-foreign-data",
+               fmt::format("{} carries data that is not ours{}; {}", disk.node, found_on(candidate),
+                           advice()));
+        return Standing::refused;
+    }
+
+    /// The disk has an LVM label and nothing else.
+    Standing judge_label(const Disk& disk, const VolumeGroup* ours) {
+        const auto is_disk = [&](const PhysicalVolume& volume) {
+            return !volume.missing && volume.major == disk.major && volume.minor == disk.minor;
+        };
+        for (const auto& group : now_.lvm.groups) {
+            if (std::ranges::none_of(group.physical, is_disk)) continue;
+            if (&group == ours) return Standing::ours;
+            refuse(disk.name, "ephemeral-foreign-data", foreign_group(disk, group));
+            return Standing::refused;
+        }
+        const auto orphan = std::ranges::find_if(now_.lvm.orphans, is_disk);
+        // A label that no group uses holds no data. An assembly that was cut short leaves such.
+        if (orphan != now_.lvm.orphans.end() && !orphan->in_use) return Standing::blank;
+        refuse(disk.name, orphan == now_.lvm.orphans.end() ? "cannot-tell" : "ephemeral-foreign-data",
+               fmt::format("{} carries an LVM label, and LVM does not say of which group; {}",
+                           disk.node, advice()));
+        return Standing::refused;
+    }
+
+    [[nodiscard]] std::string foreign_group(const Disk& disk, const VolumeGroup& group) const {
+        if (group.has_tag(owner_tag)) {
+            return fmt::format("{} belongs to the volume group {} of another instance ({}), this one is "
+                               "{}; {}",
+                               disk.node, group.name, fmt::join(group.tags, ", "), now_.instance_id,
+                               advice());
+        }
+        return fmt::format("{} belongs to the volume group {}, which is not ours (it has no tag \"{}\"); "
+                           "{}",
+                           disk.node, group.name, owner_tag, advice());
+    }
+
+    static std::string found_on(const Candidate& candidate) {
+        std::string text;
+        for (const auto& signature : candidate.content.signatures) {
+            text += (text.empty() ? ": found " : ", ") + describe(signature);
+        }
+        return text;
+    }
+
+    static std::string advice() {
+        return "save what is needed and wipe it, or take a new instance";
+    }
+
+    /// Somebody else's volumes may have the names that ours would get: --devices hides their group
+    /// from LVM, so only device-mapper can tell.
+    void refuse_names_in_use(const std::vector<const Candidate*>& members) {
+        for (const auto& [name, active] : now_.active) {
+            const bool ours = std::ranges::all_of(active.disks, [&](const std::string& disk) {
+                return std::ranges::any_of(
+                    members, [&](const Candidate* member) { return member->disk.name == disk; });
+            });
+            if (ours && !active.disks.empty()) continue;
+            refuse(name, "ephemeral-foreign-data",
+                   fmt::format("a device-mapper node {} exists already, on {}, and is not ours; choose "
+                               "another ephemeral.volume_group",
+                               name, fmt::join(active.disks, ", ")));
+        }
+    }
+
+    void use(const std::vector<const Candidate*>& candidates) {
+        for (const auto* candidate : candidates) {
+            plan_.disks.push_back(candidate->disk);
+            plan_.devices.push_back(candidate->disk.node);
+        }
+    }
+
+    static unsigned stripes(const VolumeLayout& volume, std::size_t disks) {
+        return volume.layout == Layout::striped ? static_cast<unsigned>(disks) : 1;
+    }
+
+    static std::string size_argument(const VolumeLayout& volume) {
+        if (const auto* percent = std::get_if<Percent>(&volume.size)) {
+            return percent->value == 100 ? "100%FREE" : fmt::format("{}%VG", percent->value);
+        }
+        return fmt::format("{}b", std::get<std::uint64_t>(volume.size));
+    }
+
+    void plan_new_group(const std::vector<const Candidate*>& blank) {
+        use(blank);
+        plan_.steps.emplace_back(CreateGroup{plan_.devices});
+        for (const auto& volume : now_.layout.volumes) plan_new_volume(volume);
+    }
+
+    void plan_new_volume(const VolumeLayout& volume) {
+        const unsigned across = stripes(volume, plan_.devices.size());
+        plan_.steps.emplace_back(CreateVolume{volume, size_argument(volume), across});
+        if (volume.filesystem == Filesystem::none) return;
+        plan_.steps.emplace_back(MakeFilesystem{volume, across});
+        plan_.steps.emplace_back(MountVolume{volume});
+    }
+
+    void plan_whole_group(const VolumeGroup& group, const std::vector<const Candidate*>& members,
+                          const std::vector<const Candidate*>& blank) {
+        if (group.partial() || members.size() != group.physical.size()) {
+            refuse(group.name, "ephemeral-missing",
+                   fmt::format("the volume group {} has {} disks, of which {} are here and usable",
+                               group.name, group.physical.size(), members.size()));
+            return;
+        }
+        use(members);
+        for (const auto* spare : blank) {
+            plan_.notes.push_back(fmt::format("{} is blank and not part of {}: left as it is",
+                                              spare->disk.node, group.name));
+        }
+        const bool inactive = std::ranges::any_of(now_.layout.volumes, [&](const auto& volume) {
+            return exists(group, volume) && active(volume) == nullptr;
+        });
+        if (inactive) plan_.steps.emplace_back(ActivateGroup{});
+        for (const auto& volume : now_.layout.volumes) {
+            if (exists(group, volume)) {
+                plan_existing_volume(group, volume);
+            } else {
+                plan_new_volume(volume);
+            }
+        }
+    }
+
+    static bool exists(const VolumeGroup& group, const VolumeLayout& volume) {
+        return std::ranges::find(group.logical, volume.name, &LogicalVolume::name) !=
+               group.logical.end();
+    }
+
+    [[nodiscard]] const ActiveVolume* active(const VolumeLayout& volume) const {
+        const auto found = now_.active.find(mapper_name(plan_.group, volume.name));
+        return found == now_.active.end() ? nullptr : &found->second;
+    }
+
+    void plan_existing_volume(const VolumeGroup& group, const VolumeLayout& volume) {
+        if (volume.filesystem == Filesystem::none) return;
+        const auto logical = std::ranges::find(group.logical, volume.name, &LogicalVolume::name);
+        const auto* node = active(volume);
+        if (node == nullptr) {
+            plan_.steps.emplace_back(
+                MakeFilesystem{.volume = volume, .stripes = logical->stripes, .look_first = true});
+            plan_.steps.emplace_back(MountVolume{volume});
+            return;
+        }
+        const auto need = filesystem_needed(node->content, volume);
+        if (!need) {
+            refuse(volume.name, need.error().reason, need.error().message);
+            return;
+        }
+        if (*need != FilesystemNeed::none) {
+            plan_.steps.emplace_back(
+                MakeFilesystem{.volume = volume,
+                               .stripes = logical->stripes,
+                               .over_unfinished = *need == FilesystemNeed::make_over_unfinished});
+        }
+        if (std::ranges::find(node->mounts, volume.mount) == node->mounts.end()) {
+            plan_.steps.emplace_back(MountVolume{volume});
+        }
+    }
+
+    void plan_mount_points() {
+        for (const auto& step : plan_.steps) {
+            const auto* mount = std::get_if<MountVolume>(&step);
+            if (mount == nullptr) continue;
+            const auto other = now_.mounted_on.find(mount->volume.mount);
+            if (other == now_.mounted_on.end()) continue;
+            refuse(mount->volume.mount, "mount-failed",
+                   fmt::format("{} is mounted at {} already; unmount it or choose another mount point",
+                               other->second, mount->volume.mount));
+        }
+    }
+
+    const Situation& now_;
+    Plan plan_;
+};
+
+std::string names_of(const std::vector<std::string>& devices) {
+    return fmt::format("{}", fmt::join(devices, ", "));
+}
+
+} // namespace
+
+std::expected<FilesystemNeed, Refusal> filesystem_needed(const DiskContent& content,
+                                                         const VolumeLayout& volume) {
+    if (content.signatures.empty()) return FilesystemNeed::make;
+    const auto wanted = to_string(volume.filesystem);
+    const auto& found = content.signatures.front();
+    if (content.signatures.size() == 1 && found.type == wanted) {
+        return content.unfinished ? FilesystemNeed::make_over_unfinished : FilesystemNeed::none;
+    }
+    return std::unexpected(Refusal{
+        volume.name, "mount-failed",
+        fmt::format("the volume {} carries {}, the configuration wants {}; it is left as it is",
+                    volume.name, describe(found), wanted)});
+}
+
+Plan make_plan(const Situation& situation) { return Planner(situation).make(); }
+
+std::string describe(const Signature& signature) {
+    std::string text = signature.type;
+    if (!signature.label.empty()) text += fmt::format(" \"{}\"", signature.label);
+    return text + fmt::format(" at offset {}", signature.offset);
+}
+
+std::string describe(const Plan& plan, const Step& step) {
+    struct Describe {
+        const Plan& plan;
+        std::string operator()(const CreateGroup& create) const {
+            return fmt::format("create the volume group {} on {}", plan.group,
+                               names_of(create.devices));
+        }
+        std::string operator()(const CreateVolume& create) const {
+            return fmt::format("create the volume {} of {} in {}, {}", create.volume.name,
+                               create.size, plan.group,
+                               create.stripes > 1
+                                   ? fmt::format("striped over {} disks by {} KiB", create.stripes,
+                                                 create.volume.stripe_size >> 10)
+                                   : std::string("linear"));
+        }
+        std::string operator()(const ActivateGroup&) const {
+            return fmt::format("activate the volume group {}", plan.group);
+        }
+        std::string operator()(const MakeFilesystem& make) const {
+            return fmt::format("make {} on {}{}", to_string(make.volume.filesystem),
+                               make.volume.name,
+                               make.look_first        ? " if it turns out to carry nothing"
+                               : make.over_unfinished ? ", where an earlier one was cut short"
+                                                      : "");
+        }
+        std::string operator()(const MountVolume& mount) const {
+            return fmt::format("mount {} at {}", mount.volume.name, mount.volume.mount);
+        }
+    };
+    return std::visit(Describe{plan}, step);
+}
+
+} // namespace muster::lvm

@@ -1,0 +1,96 @@
+// What to do about the ephemeral disks, and why. Pure: from what was found to a list of steps.
+#pragma once
+
+#include <expected>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/sys/disk.h"
+#include "agent/sys/kernel.h"
+#include "lvm/layout.h"
+#include "lvm/report.h"
+
+namespace muster::lvm {
+
+/// A disk that is positively ephemeral, and what is on it.
+struct Candidate {
+    Disk disk;
+    std::string evidence; ///< why it counts as ephemeral
+    DiskContent content;
+};
+
+/// A volume of our group's name that device-mapper has now.
+struct ActiveVolume {
+    std::string node; ///< "/dev/dm-0"
+    DeviceNumber number;
+    std::string uuid; ///< device-mapper's: "LVM-" + group uuid + volume uuid, without dashes
+    std::uint64_t size = 0;
+    std::vector<std::string> disks; ///< kernel names of what it lies on
+    DiskContent content;
+    std::vector<std::string> mounts; ///< where it is mounted
+};
+
+/// All that the plan is made from.
+struct Situation {
+    std::string instance_id;
+    GroupLayout layout;
+    std::vector<Candidate> candidates;
+    Report lvm; ///< of those candidates that carry an LVM label
+    std::map<std::string, ActiveVolume> active;   ///< by device-mapper name
+    std::map<std::string, std::string> mounted_on; ///< wanted mount point -> what is mounted there
+};
+
+struct CreateGroup {
+    std::vector<std::string> devices;
+};
+struct CreateVolume {
+    VolumeLayout volume;
+    std::string size; ///< as lvcreate takes it
+    unsigned stripes = 1;
+};
+struct ActivateGroup {};
+struct MakeFilesystem {
+    VolumeLayout volume;
+    unsigned stripes = 1;
+    /// The volume is not active yet, so what is on it is not known: look, then decide.
+    bool look_first = false;
+    bool over_unfinished = false;
+};
+struct MountVolume {
+    VolumeLayout volume;
+};
+using Step = std::variant<CreateGroup, CreateVolume, ActivateGroup, MakeFilesystem, MountVolume>;
+
+struct Refusal {
+    std::string subject; ///< the disk, volume or mount point
+    std::string reason;  ///< reason code
+    std::string message;
+};
+
+struct Plan {
+    std::string group;
+    std::string instance_id;
+    std::vector<std::string> devices; ///< nodes of all the group's disks
+    std::vector<Disk> disks;          ///< the same, for the check before each write
+    std::vector<Step> steps;
+    std::vector<Refusal> refusals; ///< if there is any, no step is taken
+    std::vector<std::string> notes;
+};
+
+[[nodiscard]] Plan make_plan(const Situation& situation);
+
+/// Whether a volume of ours needs a filesystem made, by what is on it now.
+enum class FilesystemNeed { none, make, make_over_unfinished };
+[[nodiscard]] std::expected<FilesystemNeed, Refusal>
+filesystem_needed(const DiskContent& content, const VolumeLayout& volume);
+
+/// "create the volume group muster on /dev/nvme1n1, /dev/nvme2n1"
+[[nodiscard]] std::string describe(const Plan& plan, const Step& step);
+
+/// What was found on a disk, for a person: "ext4 \"data\" at offset 1080".
+[[nodiscard]] std::string describe(const Signature& signature);
+
+} // namespace muster::lvm

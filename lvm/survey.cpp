@@ -1,0 +1,160 @@
+#include "lvm/survey.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "agent/sys/mounts.h"
+#include "lvm/tool.h"
+
+namespace muster::lvm {
+namespace {
+
+// A healthy disk gives its first and last MiB within milliseconds.
+constexpr Duration look_limit = std::chrono::seconds(20);
+constexpr Duration report_limit = std::chrono::seconds(60);
+
+std::expected<std::vector<Mount>, Failure> read_mounts(const Files& files) {
+    const auto text = files.read("/proc/self/mountinfo", 4 << 20);
+    if (!text) return std::unexpected(Failure{"cannot-tell", text.error().message});
+    auto mounts = parse_mountinfo(*text);
+    if (!mounts) return std::unexpected(Failure{"cannot-tell", mounts.error().message});
+    return std::move(*mounts);
+}
+
+bool has_label(const Candidate& candidate) {
+    return std::ranges::any_of(candidate.content.signatures, [](const Signature& signature) {
+        return signature.type == "LVM2_member";
+    });
+}
+
+/// What LVM says of the disks that carry its label; nothing is asked where none does.
+std::expected<Report, Failure> ask_lvm(const Machine& machine,
+                                       const std::vector<Candidate>& candidates,
+                                       Deadline deadline) {
+    std::vector<std::string> nodes;
+    for (const auto& candidate : candidates) {
+        if (has_label(candidate)) nodes.push_back(candidate.disk.node);
+    }
+    if (nodes.empty()) return Report{};
+    const auto lvm = find_tool(machine.files, "lvm");
+    if (!lvm) {
+        return std::unexpected(Failure{
+            "tool-missing", "lvm is not installed (package lvm2), and a disk carries its label"});
+    }
+    const auto output = machine.commands.run(read_report(*lvm, nodes),
+                                             deadline.clipped(machine.clock, report_limit));
+    if (!output) return std::unexpected(disk_failure(output.error().with("lvm fullreport")));
+    if (output->exit_status != 0) {
+        return std::unexpected(
+            Failure{"assembly-failed", fmt::format("lvm fullreport ended with {}: {}",
+                                                   output->exit_status, output->err)});
+    }
+    auto report = parse_report(output->out);
+    if (!report) return std::unexpected(Failure{"assembly-failed", report.error().message});
+    return std::move(*report);
+}
+
+/// "muster-scratch" is of the group muster, "muster--x-scratch" of the group muster-x.
+bool belongs_to(std::string_view node, const std::string& group) {
+    const auto prefix = mapper_name(group, "");
+    return node.size() > prefix.size() && node.starts_with(prefix) && node[prefix.size()] != '-';
+}
+
+/// One node of device-mapper.
+std::expected<ActiveVolume, Failure> read_node(const Machine& machine, const std::string& name,
+                                               const std::vector<Mount>& mounts,
+                                               Deadline deadline) {
+    const std::string folder = "/sys/block/" + name + "/";
+    ActiveVolume volume{.node = "/dev/" + name};
+    const auto uuid = machine.files.read_value(folder + "dm/uuid");
+    const auto size = machine.files.read_value(folder + "size");
+    const auto disks = machine.files.list(folder + "slaves");
+    const auto number = machine.kernel.block_device(volume.node);
+    for (const auto* error : {uuid ? nullptr : &uuid.error(), size ? nullptr : &size.error(),
+                              disks ? nullptr : &disks.error(), number ? nullptr : &number.error()}) {
+        if (error != nullptr) return std::unexpected(Failure{"cannot-tell", error->message});
+    }
+    volume.uuid = *uuid;
+    volume.disks = *disks;
+    volume.number = *number;
+    std::from_chars(size->data(), size->data() + size->size(), volume.size);
+    volume.size *= 512;
+    for (const auto& mount : mounts) {
+        if (DeviceNumber{mount.major, mount.minor} == volume.number) {
+            volume.mounts.push_back(mount.target);
+        }
+    }
+    auto content =
+        machine.kernel.content(volume.node, deadline.clipped(machine.clock, look_limit));
+    if (!content) return std::unexpected(disk_failure(content.error()));
+    volume.content = std::move(*content);
+    return volume;
+}
+
+} // namespace
+
+Failure disk_failure(const Error& error) {
+    switch (error.code) {
+    case Errc::stuck: return {"ephemeral-stuck", error.message};
+    case Errc::io: return {"ephemeral-io-error", error.message};
+    default: return {"cannot-tell", error.message};
+    }
+}
+
+std::expected<std::map<std::string, ActiveVolume>, Failure>
+read_active(const Machine& machine, const std::string& group, Deadline deadline) {
+    const auto mounts = read_mounts(machine.files);
+    if (!mounts) return std::unexpected(mounts.error());
+    const auto blocks = machine.files.list("/sys/block");
+    if (!blocks) return std::unexpected(Failure{"cannot-tell", blocks.error().message});
+
+    std::map<std::string, ActiveVolume> active;
+    for (const auto& block : *blocks) {
+        if (!block.starts_with("dm-")) continue;
+        const auto name = machine.files.read_value("/sys/block/" + block + "/dm/name");
+        if (!name) return std::unexpected(Failure{"cannot-tell", name.error().message});
+        if (!belongs_to(*name, group)) continue;
+        auto volume = read_node(machine, block, *mounts, deadline);
+        if (!volume) return std::unexpected(volume.error());
+        active.emplace(*name, std::move(*volume));
+    }
+    return active;
+}
+
+std::expected<Situation, Failure> survey(const Machine& machine,
+                                         const std::vector<ProvedDisk>& disks,
+                                         const GroupLayout& layout, const std::string& instance_id,
+                                         Deadline deadline) {
+    Situation situation{.instance_id = instance_id, .layout = layout};
+    for (const auto& [disk, evidence] : disks) {
+        auto content =
+            machine.kernel.content(disk.node, deadline.clipped(machine.clock, look_limit));
+        if (!content) return std::unexpected(disk_failure(content.error()));
+        situation.candidates.push_back({disk, evidence, std::move(*content)});
+    }
+    auto report = ask_lvm(machine, situation.candidates, deadline);
+    if (!report) return std::unexpected(report.error());
+    situation.lvm = std::move(*report);
+
+    auto active = read_active(machine, layout.volume_group, deadline);
+    if (!active) return std::unexpected(active.error());
+    situation.active = std::move(*active);
+
+    const auto mounts = read_mounts(machine.files);
+    if (!mounts) return std::unexpected(mounts.error());
+    for (const auto& volume : layout.volumes) {
+        const auto there = std::ranges::find(*mounts, volume.mount, &Mount::target);
+        const auto ours = situation.active.find(mapper_name(layout.volume_group, volume.name));
+        if (there == mounts->end()) continue;
+        if (ours != situation.active.end() &&
+            ours->second.number == DeviceNumber{there->major, there->minor}) {
+            continue;
+        }
+        situation.mounted_on[volume.mount] = there->source;
+    }
+    return situation;
+}
+
+} // namespace muster::lvm

@@ -1,0 +1,143 @@
+#include "lvm/tool.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace muster::lvm {
+namespace {
+
+// No copies of the metadata below /etc: the disks are gone with the instance, and the root may be
+// read-only. One report line a problem, none for the log file.
+constexpr std::string_view configuration =
+    "backup{backup=0 archive=0} log{prefix=\"\" command_names=0} global{use_lvmpolld=0}";
+
+Command lvm_command(const std::string& lvm, std::string_view verb,
+                    const std::vector<std::string>& devices) {
+    return {.argv = {lvm, std::string(verb), "--config", std::string(configuration), "--devices",
+                     fmt::format("{}", fmt::join(devices, ","))}};
+}
+
+template <class... Words>
+void append(Command& command, Words&&... words) {
+    (command.argv.emplace_back(std::forward<Words>(words)), ...);
+}
+
+} // namespace
+
+std::string instance_tag(std::string_view instance_id) {
+    return fmt::format("muster.instance={}", instance_id);
+}
+
+std::optional<std::string> find_tool(const Files& files, std::string_view name) {
+    for (const std::string_view folder : {"/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/"}) {
+        auto path = std::string(folder).append(name);
+        if (files.exists(path)) return path;
+    }
+    return std::nullopt;
+}
+
+Command read_report(const std::string& lvm, const std::vector<std::string>& devices) {
+    auto command = lvm_command(lvm, "fullreport", devices);
+    append(command, "--reportformat", "json", "--units", "b", "--nosuffix");
+    append(command, "--configreport", "vg", "-o",
+           "vg_name,vg_uuid,vg_tags,vg_extent_size,vg_free_count,vg_exported");
+    append(command, "--configreport", "pv", "-o",
+           "pv_name,pv_uuid,pv_major,pv_minor,pv_missing,pv_in_use");
+    append(command, "--configreport", "lv", "-o", "lv_name,lv_uuid,lv_size,lv_active");
+    append(command, "--configreport", "pvseg", "-o", "pvseg_start");
+    append(command, "--configreport", "seg", "-o", "lv_name,stripes");
+    return command;
+}
+
+Command create_group(const std::string& lvm, const std::string& group,
+                     const std::vector<std::string>& devices,
+                     const std::vector<std::string>& tags) {
+    auto command = lvm_command(lvm, "vgcreate", devices);
+    command.writes_disks = true;
+    // Not activated by udev at the next boot: one missing disk would leave half a group behind
+    // (lvm2 issue 174), and muster activates it when all is proved.
+    append(command, "--setautoactivation", "n");
+    for (const auto& tag : tags) append(command, "--addtag", tag);
+    append(command, "--", group);
+    command.argv.insert(command.argv.end(), devices.begin(), devices.end());
+    return command;
+}
+
+Command create_volume(const std::string& lvm, const std::string& group,
+                      const std::vector<std::string>& devices, const VolumeLayout& volume,
+                      const std::string& size, unsigned stripes) {
+    auto command = lvm_command(lvm, "lvcreate", devices);
+    command.writes_disks = true;
+    // In a group that is proved ours LVM may wipe what it finds at the start of the new volume: what
+    // the disks held before they came to us.
+    append(command, "--yes", "--wipesignatures", "y", "--zero", "y", "--name", volume.name);
+    append(command, size.ends_with('b') ? "--size" : "--extents", size);
+    if (stripes > 1) {
+        append(command, "--stripes", std::to_string(stripes), "--stripesize",
+               fmt::format("{}k", volume.stripe_size >> 10));
+    }
+    append(command, "--", group);
+    return command;
+}
+
+Command activate_group(const std::string& lvm, const std::string& group,
+                       const std::vector<std::string>& devices) {
+    auto command = lvm_command(lvm, "vgchange", devices);
+    append(command, "--activate", "y", "--", group);
+    return command;
+}
+
+Command make_filesystem(const std::string& mkfs, const VolumeLayout& volume,
+                        const std::string& node, unsigned stripes, bool over_unfinished) {
+    Command command{.argv = {mkfs, "-q"}, .writes_disks = true};
+    const std::uint64_t stripe = volume.stripe_size;
+    // Never a discard: the disks come trimmed, and trimming them again has taken up to 30 minutes
+    // (magic_castle issue 325).
+    if (volume.filesystem == Filesystem::xfs) {
+        append(command, "-K", "-L", volume.name.substr(0, 12));
+        if (stripes > 1) {
+            append(command, "-d", fmt::format("su={}k,sw={}", stripe >> 10, stripes));
+            // The log's stripe unit has a limit of 256 KiB of its own (mkfs.xfs(8)).
+            append(command, "-l",
+                   fmt::format("su={}k", std::min<std::uint64_t>(stripe, 256 << 10) >> 10));
+        }
+        if (over_unfinished) append(command, "-f");
+    } else {
+        std::string extended = "nodiscard,lazy_itable_init=1";
+        constexpr std::uint64_t block = 4096;
+        if (stripes > 1) {
+            extended += fmt::format(",stride={},stripe_width={}", stripe / block,
+                                    stripe / block * stripes);
+        }
+        append(command, "-L", volume.name.substr(0, 16), "-b", std::to_string(block), "-E",
+               extended);
+        if (over_unfinished) append(command, "-F");
+    }
+    append(command, node);
+    return command;
+}
+
+std::string mkfs_name(Filesystem filesystem) { return "mkfs." + to_string(filesystem); }
+
+std::string to_string(Filesystem filesystem) {
+    switch (filesystem) {
+    case Filesystem::xfs: return "xfs";
+    case Filesystem::ext4: return "ext4";
+    case Filesystem::none: break;
+    }
+    return "none";
+}
+
+std::string mapper_name(std::string_view group, std::string_view volume) {
+    std::string name;
+    const auto append_doubled = [&](std::string_view part) {
+        for (const char c : part) name += c == '-' ? std::string("--") : std::string(1, c);
+    };
+    append_doubled(group);
+    name += '-';
+    append_doubled(volume);
+    return name;
+}
+
+} // namespace muster::lvm

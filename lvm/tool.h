@@ -1,0 +1,56 @@
+// The one place that knows LVM's and mkfs's arguments. Pure but for `find_tool`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/sys/command.h"
+#include "agent/sys/files.h"
+#include "lvm/layout.h"
+
+namespace muster::lvm {
+
+/// Marks a volume group as one of ours; the second one says of which instance.
+inline constexpr std::string_view owner_tag = "muster";
+[[nodiscard]] std::string instance_tag(std::string_view instance_id);
+
+/// Where `name` ("lvm", "mkfs.xfs") is, among the folders that distributions use. There is no PATH:
+/// `run` is root's, and starts nothing that somebody else can put in its way.
+[[nodiscard]] std::optional<std::string> find_tool(const Files& files, std::string_view name);
+
+/// Every command that reads or writes groups sees `devices` and no other: a command that scans all
+/// devices hangs on another one that is stuck, and the devices file of a cloned image names the
+/// disks of another machine.
+[[nodiscard]] Command read_report(const std::string& lvm, const std::vector<std::string>& devices);
+
+/// Never with --yes or --force: with standard input closed, LVM's own question ("signature detected,
+/// wipe it?") is the second refusal.
+[[nodiscard]] Command create_group(const std::string& lvm, const std::string& group,
+                                   const std::vector<std::string>& devices,
+                                   const std::vector<std::string>& tags);
+
+/// `size`: "100%VG", "100%FREE", "1073741824b". `stripes` 1 makes a linear volume.
+[[nodiscard]] Command create_volume(const std::string& lvm, const std::string& group,
+                                    const std::vector<std::string>& devices,
+                                    const VolumeLayout& volume, const std::string& size,
+                                    unsigned stripes);
+
+[[nodiscard]] Command activate_group(const std::string& lvm, const std::string& group,
+                                     const std::vector<std::string>& devices);
+
+/// `over_unfinished`: an mkfs of ours was cut short in this very volume; make it anew over that.
+[[nodiscard]] Command make_filesystem(const std::string& mkfs, const VolumeLayout& volume,
+                                      const std::string& node, unsigned stripes,
+                                      bool over_unfinished);
+
+/// "mkfs.xfs"
+[[nodiscard]] std::string mkfs_name(Filesystem filesystem);
+/// "xfs", as mount(2) and libblkid call it.
+[[nodiscard]] std::string to_string(Filesystem filesystem);
+
+/// The name of a volume's device-mapper node: "muster-scratch". Dashes within a name are doubled.
+[[nodiscard]] std::string mapper_name(std::string_view group, std::string_view volume);
+
+} // namespace muster::lvm

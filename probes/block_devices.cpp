@@ -1,0 +1,197 @@
+#include "probes/block_devices.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "agent/sys/mounts.h"
+
+namespace muster::probes {
+namespace {
+
+// What is in /sys/block and is not a disk of its own: stacked, volatile or virtual. loop stays: a
+// mapping may name one (that is how the tests give a disk EC2's name), and what no one names is
+// never written to.
+constexpr std::array<std::string_view, 7> not_disks = {"dm-", "md",   "ram", "sr",
+                                                       "fd",  "zram", "nbd"};
+
+bool is_disk(std::string_view name) {
+    return std::ranges::none_of(not_disks,
+                                [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
+template <class Number>
+bool parse(std::string_view text, Number& number) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc() && end == text.data() + text.size();
+}
+
+/// Reads the attributes of one disk and keeps book of what could not be read.
+class DiskReader {
+  public:
+    DiskReader(const Files& files, std::string name)
+        : files_(files), folder_("/sys/block/" + name + "/") {
+        disk_.node = "/dev/" + name;
+        disk_.name = std::move(name);
+    }
+
+    Disk read() {
+        number("size", disk_.size);
+        disk_.size *= 512; // always in units of 512 bytes, whatever the sector size
+        number("queue/logical_block_size", disk_.sector_size);
+        unsigned read_only = 0;
+        number("ro", read_only);
+        disk_.read_only = read_only != 0;
+        device_number();
+        disk_.model = text_if_any("device/model");
+        disk_.serial = text_if_any("device/serial");
+        children();
+        return std::move(disk_);
+    }
+
+  private:
+    void not_known(const Error& error) { disk_.unknown.push_back(error.message); }
+
+    template <class Number>
+    void number(const char* attribute, Number& to) {
+        const auto text = files_.read_value(folder_ + attribute);
+        if (!text) return not_known(text.error());
+        if (!parse(*text, to)) {
+            not_known({Errc::malformed, fmt::format("{}{}: expected a number, found \"{}\"", folder_,
+                                                    attribute, *text)});
+        }
+    }
+
+    void device_number() {
+        const auto text = files_.read_value(folder_ + "dev");
+        if (!text) return not_known(text.error());
+        const auto colon = text->find(':');
+        const std::string_view all = *text;
+        if (colon == all.npos || !parse(all.substr(0, colon), disk_.major) ||
+            !parse(all.substr(colon + 1), disk_.minor)) {
+            not_known({Errc::malformed, fmt::format("{}dev: found \"{}\"", folder_, *text)});
+        }
+    }
+
+    /// A Xen disk has no model and no serial: absent is a fact. Any other failure is not.
+    std::string text_if_any(const char* attribute) {
+        auto text = files_.read_value(folder_ + attribute);
+        if (text) return std::move(*text);
+        if (text.error().code != Errc::absent) not_known(text.error());
+        return "";
+    }
+
+    void children() {
+        const auto entries = files_.list(folder_);
+        if (!entries) return not_known(entries.error());
+        holders(folder_);
+        for (const auto& entry : *entries) {
+            if (!files_.exists(folder_ + entry + "/partition")) continue;
+            disk_.partitions.push_back(entry);
+            holders(folder_ + entry + "/");
+        }
+    }
+
+    void holders(const std::string& folder) {
+        const auto names = files_.list(folder + "holders");
+        if (!names) return not_known(names.error());
+        disk_.holders.insert(disk_.holders.end(), names->begin(), names->end());
+    }
+
+    const Files& files_;
+    std::string folder_;
+    Disk disk_;
+};
+
+/// The device numbers of a disk and of its partitions.
+std::vector<DeviceNumber> numbers_of(const Files& files, const Disk& disk) {
+    std::vector<DeviceNumber> numbers{{disk.major, disk.minor}};
+    for (const auto& partition : disk.partitions) {
+        const auto text = files.read_value("/sys/block/" + disk.name + "/" + partition + "/dev");
+        DeviceNumber number;
+        if (!text) continue; // it went away with its disk; the disk's own reading tells
+        const auto colon = text->find(':');
+        if (colon == text->npos) continue;
+        if (parse(std::string_view(*text).substr(0, colon), number.major) &&
+            parse(std::string_view(*text).substr(colon + 1), number.minor)) {
+            numbers.push_back(number);
+        }
+    }
+    return numbers;
+}
+
+} // namespace
+
+Result<std::vector<Disk>> read_disks(const Files& files, Kernel& kernel) {
+    const auto names = files.list("/sys/block");
+    if (!names) return fail(names.error(), "disks");
+    const auto mountinfo = files.read("/proc/self/mountinfo", 4 << 20);
+    if (!mountinfo) return fail(mountinfo.error(), "disks");
+    const auto mounts = parse_mountinfo(*mountinfo);
+    if (!mounts) return fail(mounts.error(), "disks");
+
+    std::vector<DeviceNumber> swapped;
+    const auto swaps = files.read("/proc/swaps");
+    // A kernel without swap has no such file.
+    if (!swaps && swaps.error().code != Errc::absent) return fail(swaps.error(), "disks");
+    for (const auto& path : parse_swaps(swaps.value_or(""))) {
+        if (const auto number = kernel.block_device(path)) swapped.push_back(*number);
+    }
+
+    std::vector<Disk> disks;
+    for (const auto& name : *names) {
+        if (!is_disk(name)) continue;
+        // The per-path node of a multipath NVMe disk: the disk itself is listed too.
+        if (files.read_value("/sys/block/" + name + "/hidden").value_or("0") == "1") continue;
+        Disk disk = DiskReader(files, name).read();
+        if (disk.size == 0 && disk.unknown.empty()) continue; // a loop node with nothing behind it
+        const auto numbers = numbers_of(files, disk);
+        for (const auto& mount : *mounts) {
+            const DeviceNumber number{mount.major, mount.minor};
+            if (std::ranges::find(numbers, number) != numbers.end()) {
+                disk.mounts.push_back(mount.target);
+            }
+        }
+        disk.swap = std::ranges::find_first_of(numbers, swapped) != numbers.end();
+        disks.push_back(std::move(disk));
+    }
+    return disks;
+}
+
+std::vector<DeviceNumber> resolve_mapped_name(Kernel& kernel, std::string_view name) {
+    std::vector<std::string> nodes{fmt::format("/dev/{}", name)};
+    if (name.starts_with("sd")) nodes.push_back(fmt::format("/dev/xvd{}", name.substr(2)));
+    std::vector<DeviceNumber> numbers;
+    for (const auto& node : nodes) {
+        const auto number = kernel.block_device(node);
+        if (number && std::ranges::find(numbers, *number) == numbers.end()) {
+            numbers.push_back(*number);
+        }
+    }
+    return numbers;
+}
+
+bool same_device_name(std::string_view one, std::string_view other) {
+    const auto letters = [](std::string_view name) {
+        if (name.starts_with("/dev/")) name.remove_prefix(5);
+        if (name.starts_with("xvd")) return name.substr(3);
+        return name.starts_with("sd") ? name.substr(2) : name;
+    };
+    return letters(one) == letters(other);
+}
+
+std::vector<std::string> parse_swaps(std::string_view text) {
+    std::vector<std::string> paths;
+    bool header = true;
+    while (!text.empty()) {
+        const auto line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(line.size() + 1, text.size()));
+        if (!header && line.starts_with('/')) paths.emplace_back(line.substr(0, line.find_first_of(" \t")));
+        header = false;
+    }
+    return paths;
+}
+
+} // namespace muster::probes

@@ -1,0 +1,68 @@
+#include "probes/ephemeral.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "probes/block_devices.h"
+
+namespace muster::probes {
+namespace {
+
+/// The entries of the mapping that lead to this disk. "ami" and "root" name the root volume, which
+/// is also an ebsN or ephemeralN entry or none; either way they claim their disk.
+std::vector<std::string> names_of(const Disk& disk, const MappedNumbers& numbers) {
+    std::vector<std::string> names;
+    for (const auto& [name, found] : numbers) {
+        if (std::ranges::find(found, DeviceNumber{disk.major, disk.minor}) != found.end()) {
+            names.push_back(name);
+        }
+    }
+    return names;
+}
+
+KnownDisk tell_origin(const Disk& disk, const Mapping& mapping, const MappedNumbers& numbers) {
+    if (disk.model == instance_store_model) {
+        return {disk, Origin::instance_store, fmt::format("NVMe model \"{}\"", disk.model), ""};
+    }
+    if (disk.model == ebs_model) {
+        return {disk, Origin::ebs, fmt::format("NVMe model \"{}\"", disk.model), ""};
+    }
+    if (!disk.model.empty()) {
+        return {disk, Origin::unknown, fmt::format("model \"{}\" is not one of EC2's", disk.model), ""};
+    }
+    const auto names = names_of(disk, numbers);
+    if (names.empty()) return {disk, Origin::unknown, "no model, and no mapping names it", ""};
+    if (names.size() > 1) {
+        return {disk, Origin::unknown,
+                fmt::format("{} mappings claim it: {}", names.size(), fmt::join(names, ", ")), ""};
+    }
+    const auto& name = names.front();
+    if (numbers.at(name).size() > 1) {
+        return {disk, Origin::unknown,
+                fmt::format("{} (\"{}\") may be any of {} disks", name, mapping.at(name),
+                            numbers.at(name).size()),
+                name};
+    }
+    const auto evidence = fmt::format("confirmed mapping {} is \"{}\"", name, mapping.at(name));
+    if (name.starts_with("ephemeral")) return {disk, Origin::instance_store, evidence, name};
+    return {disk, name.starts_with("ebs") ? Origin::ebs : Origin::unknown, evidence, name};
+}
+
+} // namespace
+
+MappedNumbers resolve_mapping(Kernel& kernel, const Mapping& mapping) {
+    MappedNumbers numbers;
+    for (const auto& [name, device] : mapping) numbers[name] = resolve_mapped_name(kernel, device);
+    return numbers;
+}
+
+std::vector<KnownDisk> tell_origins(const std::vector<Disk>& disks, const Mapping& mapping,
+                                    const MappedNumbers& numbers) {
+    std::vector<KnownDisk> known;
+    known.reserve(disks.size());
+    for (const auto& disk : disks) known.push_back(tell_origin(disk, mapping, numbers));
+    return known;
+}
+
+} // namespace muster::probes

@@ -1,0 +1,44 @@
+// Which disks are ephemeral: only those of which that is positively known.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/sys/disk.h"
+#include "agent/sys/kernel.h"
+#include "probes/metadata.h"
+
+namespace muster::probes {
+
+inline constexpr std::string_view instance_store_model = "Amazon EC2 NVMe Instance Storage";
+inline constexpr std::string_view ebs_model = "Amazon Elastic Block Store";
+
+enum class Origin {
+    instance_store, ///< positively ephemeral; the only kind that is ever written to
+    ebs,
+    unknown, ///< neither is proved; never written to
+};
+
+struct KnownDisk {
+    Disk disk;
+    Origin origin = Origin::unknown;
+    std::string evidence; ///< why, for a person: "NVMe model \"Amazon EC2 ...\""
+    std::string mapped;   ///< its name in block-device-mapping: "ephemeral0"; may be empty
+};
+
+/// Where each name of the mapping leads on this machine.
+using MappedNumbers = std::map<std::string, std::vector<DeviceNumber>>;
+
+/// Pure. A disk is ephemeral by its NVMe model; or, where it has no model at all (Xen), by a
+/// confirmed ephemeralN mapping of a name that no other entry claims. Never by subtraction ("every
+/// disk that is not EBS": toil pull request 2253 formatted a root volume so), never by name alone.
+[[nodiscard]] std::vector<KnownDisk> tell_origins(const std::vector<Disk>& disks,
+                                                  const Mapping& mapping,
+                                                  const MappedNumbers& numbers);
+
+/// The mapping's names, looked up on this machine.
+[[nodiscard]] MappedNumbers resolve_mapping(Kernel& kernel, const Mapping& mapping);
+
+} // namespace muster::probes

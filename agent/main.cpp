@@ -8,7 +8,7 @@
 
 int main(int argc, char** argv) {
     using namespace muster;
-    const auto options = parse_options({argv + 1, argv + argc});
+    const auto options = parse_command_line({argv + 1, argv + argc});
     if (!options) {
         std::fprintf(stderr, "muster: %s\n", options.error().message.c_str());
         return 2;

@@ -140,7 +140,7 @@ class Reader {
 
 } // namespace
 
-Result<Options> parse_options(const std::vector<std::string>& arguments) {
+Result<Options> parse_command_line(const std::vector<std::string>& arguments) {
     return Reader(arguments).read();
 }
 

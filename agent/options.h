@@ -19,7 +19,7 @@ struct Options {
 };
 
 /// `malformed` with one line that says what is wrong and what was expected.
-[[nodiscard]] Result<Options> parse_options(const std::vector<std::string>& arguments);
+[[nodiscard]] Result<Options> parse_command_line(const std::vector<std::string>& arguments);
 
 [[nodiscard]] std::string usage();
 

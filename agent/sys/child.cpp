@@ -67,7 +67,7 @@ struct ChildSetup {
             ::dup2(out, STDOUT_FILENO) < 0 || ::dup2(err, STDERR_FILENO) < 0) {
             return {errno, boost::system::system_category()};
         }
-        std::signal(SIGCHLD, SIG_DFL);
+        (void)std::signal(SIGCHLD, SIG_DFL);
         return {};
     }
 

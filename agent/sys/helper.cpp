@@ -38,11 +38,11 @@ void take_descriptors(int call, int memory) {
 
 void default_signals() {
     for (int signal = 1; signal < NSIG; ++signal) {
-        std::signal(signal, SIG_DFL); // SIGKILL and SIGSTOP refuse, which is no harm
+        (void)std::signal(signal, SIG_DFL); // SIGKILL and SIGSTOP refuse, which is no harm
     }
     sigset_t none;
     ::sigemptyset(&none);
-    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 int read_argument(std::string& argument) {

@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <poll.h>
@@ -23,9 +22,8 @@ using nursery::Reply;
 using nursery::Request;
 
 std::string tell_seconds(Duration d) {
-    std::array<char, 32> text{};
-    std::snprintf(text.data(), text.size(), "%.1f s", seconds(d));
-    return text.data();
+    const auto tenths = std::chrono::round<std::chrono::milliseconds>(d).count() / 100;
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " s";
 }
 
 timespec to_timespec(Duration d) {
@@ -231,12 +229,20 @@ Result<std::unique_ptr<Isolate>> make_isolate(const Clock& clock) {
     Fd near(pair[0]);
     const Fd far(pair[1]);
     const pid_t agent = ::getpid();
+    // No signal until the nursery ignores those that it has to: a Ctrl-C in its first millisecond
+    // would leave the agent without one.
+    sigset_t all;
+    sigset_t before;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_SETMASK, &all, &before);
     const pid_t pid = ::fork();
-    if (pid < 0) {
-        return fail_errno(errno, "can't fork the nursery");
-    }
+    const int error = errno;
     if (pid == 0) {
         nursery::run(far.get(), agent);
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    if (pid < 0) {
+        return fail_errno(error, "can't fork the nursery");
     }
     return std::make_unique<NurseryIsolate>(clock, std::move(near), pid);
 }

@@ -55,13 +55,13 @@ void become_nursery(int control, int agent_pid) {
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
     for (const int signal :
          {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM}) {
-        std::signal(signal, SIG_IGN);
+        (void)std::signal(signal, SIG_IGN);
     }
     sigset_t mask;
     ::sigemptyset(&mask);
     ::sigaddset(&mask, SIGCHLD); // comes only inside ppoll, so none is missed
-    ::sigprocmask(SIG_SETMASK, &mask, nullptr);
-    std::signal(SIGCHLD, note_child);
+    ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
+    (void)std::signal(SIGCHLD, note_child);
     if (::chdir("/") != 0) { // hold no mount busy
         ::_exit(1);
     }

@@ -114,6 +114,21 @@ start_simulator() {
     SIMULATOR=$!
     wait_for 20 grep -q pid "$output" || { fail "the simulator starts"; cat "$output"; return 1; }
 }
+
+# configure JSON...: what muster's configuration adds to a webhook at the endpoint and a file.
+REPORT=/run/muster/report.json
+configure() {
+    mkdir -p /etc/muster/conf.d
+    rm -f /etc/muster/conf.d/*
+    printf '{ "report": { "to": { "scaler": { "type": "webhook", "url": "http://127.0.0.1:8080/v1/reports", "required": true } } } }' \
+        >/etc/muster/muster.json
+    local part number=10
+    for part in "$@"; do
+        printf '%s' "$part" >"/etc/muster/conf.d/$number.json"
+        number=$((number + 1))
+    done
+}
+
 stop_simulator() {
     kill "$SIMULATOR" 2>/dev/null
     wait "$SIMULATOR" 2>/dev/null

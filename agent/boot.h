@@ -7,8 +7,8 @@
 
 namespace muster {
 
-/// Confirms who we are, assembles the disks, probes the volumes, and tells `progress` all of it. The
-/// record that results is all that the verdict is made from.
+/// Confirms who we are, assembles the disks, probes the volumes, and tells `progress` all of it.
+/// The record that results is all that the verdict is made from.
 void boot(const World& world, const Config& config, Progress& progress, Deadline deadline);
 
 } // namespace muster

@@ -1,9 +1,8 @@
 #include "agent/commands.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstdio>
+#include <fmt/format.h>
 
 #include "agent/config.h"
 #include "agent/real_world.h"
@@ -84,7 +83,8 @@ std::unique_ptr<Look> look(const Options& options) {
 
 Json findings_json(const Record& record) {
     Json list = Json::array();
-    for (const auto& finding : record.findings) list.push_back(Json(nlohmann::json(finding)));
+    for (const auto& finding : record.findings)
+        list.push_back(Json(nlohmann::json(finding)));
     return list;
 }
 
@@ -103,7 +103,8 @@ Json plan_json(const lvm::Plan& plan) {
                  {"steps", Json::array()},
                  {"refusals", Json::array()},
                  {"notes", plan.notes}};
-    for (const auto& step : plan.steps) json["steps"].push_back(lvm::describe(plan, step));
+    for (const auto& step : plan.steps)
+        json["steps"].push_back(lvm::describe(plan, step));
     for (const auto& [subject, reason, message] : plan.refusals) {
         json["refusals"].push_back({{"subject", subject}, {"code", reason}, {"message", message}});
     }
@@ -113,16 +114,17 @@ Json plan_json(const lvm::Plan& plan) {
 std::string plan_text(const lvm::Plan& plan, const std::vector<probes::KnownDisk>& disks) {
     std::string text;
     for (const auto& known : disks) {
-        text += fmt::format("disk    {} ({} bytes{}): ephemeral: {}\n", known.disk.node,
-                            known.disk.size,
-                            known.disk.serial.empty() ? "" : ", serial " + known.disk.serial,
-                            known.evidence);
+        text += fmt::format(
+            "disk    {} ({} bytes{}): ephemeral: {}\n", known.disk.node, known.disk.size,
+            known.disk.serial.empty() ? "" : ", serial " + known.disk.serial, known.evidence);
     }
     for (const auto& [subject, reason, message] : plan.refusals) {
         text += fmt::format("REFUSED {}: {}\n", reason, message);
     }
-    for (const auto& step : plan.steps) text += fmt::format("would   {}\n", lvm::describe(plan, step));
-    for (const auto& note : plan.notes) text += fmt::format("note    {}\n", note);
+    for (const auto& step : plan.steps)
+        text += fmt::format("would   {}\n", lvm::describe(plan, step));
+    for (const auto& note : plan.notes)
+        text += fmt::format("note    {}\n", note);
     if (plan.steps.empty() && plan.refusals.empty()) text += "nothing to do\n";
     return text;
 }
@@ -158,8 +160,8 @@ int show_plan(const Options& options) {
 int show_metadata(const Options& options) {
     const auto here = look(options);
     if (here == nullptr) return bad_configuration;
-    const auto known = confirm_metadata(here->real->world(), here->config, here->progress,
-                                        here->deadline);
+    const auto known =
+        confirm_metadata(here->real->world(), here->config, here->progress, here->deadline);
     const auto& record = here->record;
     const auto& instance = record.instance;
     Json json = {{"instance",
@@ -242,7 +244,8 @@ int show_config(const Options& options) {
         return bad_configuration;
     }
     const auto loaded = load_config(*layers);
-    for (const auto& mistake : loaded.mistakes) print("wrong: " + mistake.text() + "\n");
+    for (const auto& mistake : loaded.mistakes)
+        print("wrong: " + mistake.text() + "\n");
     if (!loaded.mistakes.empty()) return bad_configuration;
     print(loaded.effective);
     return all_well;

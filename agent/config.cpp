@@ -23,15 +23,15 @@ struct CheckedLayer {
 };
 
 /// What was there before any layer, then each layer merged over those before it.
-std::vector<CheckedLayer> check_layers(const KeyTable &table,
-                                       const std::vector<ConfigLayer> &layers) {
+std::vector<CheckedLayer> check_layers(const KeyTable& table,
+                                       const std::vector<ConfigLayer>& layers) {
     Json document = with_defaults(table, Json::object());
     std::vector<CheckedLayer> checked;
     checked.push_back({{}, true, document});
-    for (const auto &layer : layers) {
+    for (const auto& layer : layers) {
         auto parsed = parse_config_text(layer.text);
         CheckedLayer result;
-        for (auto &mistake : parsed.mistakes) {
+        for (auto& mistake : parsed.mistakes) {
             result.mistakes.push_back({layer.file, mistake.where, mistake.problem, false});
         }
         if (parsed.document) {
@@ -46,27 +46,27 @@ std::vector<CheckedLayer> check_layers(const KeyTable &table,
     return checked;
 }
 
-bool breaks(const std::vector<BrokenRule> &broken, const std::string &key) {
+bool breaks(const std::vector<BrokenRule>& broken, const std::string& key) {
     return std::ranges::find(broken, key, &BrokenRule::key) != broken.end();
 }
 
 /// A rule counts when all layers together break it: an image may leave to a later layer what is
 /// needed to make it whole (the address of a sink, say). It is the mistake of the layer from which
 /// on it stays broken.
-void check_rules(const KeyTable &table, const std::vector<ConfigLayer> &layers,
-                 std::vector<CheckedLayer> &checked) {
+void check_rules(const KeyTable& table, const std::vector<ConfigLayer>& layers,
+                 std::vector<CheckedLayer>& checked) {
     if (!std::ranges::all_of(checked, &CheckedLayer::readable)) {
         return; // what seems to be missing may stand in the file that could not be read
     }
     std::set<std::string> known;
     std::vector<std::vector<BrokenRule>> broken;
-    for (const auto &layer : checked) {
-        for (const auto &mistake : layer.mistakes) {
+    for (const auto& layer : checked) {
+        for (const auto& mistake : layer.mistakes) {
             known.insert(mistake.key);
         }
         broken.push_back(broken_rules(table, layer.merged));
     }
-    for (const auto &rule : broken.back()) {
+    for (const auto& rule : broken.back()) {
         auto culprit = broken.size() - 1;
         while (culprit > 1 && breaks(broken[culprit - 1], rule.key)) {
             --culprit;
@@ -80,7 +80,7 @@ void check_rules(const KeyTable &table, const std::vector<ConfigLayer> &layers,
 
 /// The layers before the first wrong one; fewer, where these break a rule among themselves that
 /// only a later one would have mended.
-const CheckedLayer &last_sound(const KeyTable &table, const std::vector<CheckedLayer> &checked) {
+const CheckedLayer& last_sound(const KeyTable& table, const std::vector<CheckedLayer>& checked) {
     const auto first_wrong = std::ranges::find_if(checked, &CheckedLayer::is_wrong);
     auto sound = std::prev(first_wrong);
     while (sound != checked.begin() && !broken_rules(table, sound->merged).empty()) {
@@ -91,7 +91,7 @@ const CheckedLayer &last_sound(const KeyTable &table, const std::vector<CheckedL
 
 /// Nobody knows what an unknown key under `ephemeral` was to say about the disks, and no more what
 /// a misspelt `ephemeral` was to.
-bool forbids_writes(const Mistake &mistake) {
+bool forbids_writes(const Mistake& mistake) {
     return mistake.unknown_key && (mistake.key.starts_with("ephemeral.") ||
                                    nearest_name(mistake.key, {"ephemeral"}) == "ephemeral");
 }
@@ -99,8 +99,8 @@ bool forbids_writes(const Mistake &mistake) {
 constexpr std::string_view kMain = "/etc/muster/muster.json";
 constexpr std::string_view kFolders[] = {"/etc/muster/conf.d", "/run/muster/conf.d"};
 
-Result<void> append(const Files &files, const std::string &file, bool required,
-                    std::vector<ConfigLayer> &layers) {
+Result<void> append(const Files& files, const std::string& file, bool required,
+                    std::vector<ConfigLayer>& layers) {
     auto text = files.read(file);
     if (text) {
         layers.push_back({file, std::move(*text)});
@@ -110,14 +110,14 @@ Result<void> append(const Files &files, const std::string &file, bool required,
     return {};
 }
 
-Result<void> append_folder(const Files &files, const std::string &folder,
-                           std::vector<ConfigLayer> &layers) {
+Result<void> append_folder(const Files& files, const std::string& folder,
+                           std::vector<ConfigLayer>& layers) {
     const auto names = files.list(folder);
     if (!names) {
         return names.error().code == Errc::absent ? Result<void>()
                                                   : fail(names.error(), "configuration");
     }
-    for (const auto &name : *names) {
+    for (const auto& name : *names) {
         // Editors leave hidden files behind.
         if (!name.ends_with(".json") || name.starts_with('.')) {
             continue;
@@ -129,10 +129,10 @@ Result<void> append_folder(const Files &files, const std::string &folder,
     return {};
 }
 
-Result<std::vector<ConfigLayer>> named_layers(const Files &files,
-                                              const std::vector<std::string> &names) {
+Result<std::vector<ConfigLayer>> named_layers(const Files& files,
+                                              const std::vector<std::string>& names) {
     std::vector<ConfigLayer> layers;
-    for (const auto &name : names) {
+    for (const auto& name : names) {
         std::error_code error; // a folder that is gone leaves the name as it is, and unreadable
         const auto path = std::filesystem::absolute(name, error);
         if (auto appended = append(files, error ? name : path.string(), true, layers); !appended) {
@@ -152,13 +152,13 @@ bool LoadedConfig::valid() const {
     return std::ranges::all_of(mistakes, &Mistake::unknown_key);
 }
 
-LoadedConfig load_config(const std::vector<ConfigLayer> &layers) {
+LoadedConfig load_config(const std::vector<ConfigLayer>& layers) {
     const KeyTable table;
     auto checked = check_layers(table, layers);
     check_rules(table, layers, checked);
-    const auto &sound = last_sound(table, checked);
+    const auto& sound = last_sound(table, checked);
     LoadedConfig result{to_config(sound.merged), in_table_order(table, sound.merged), {}};
-    for (auto &layer : checked) {
+    for (auto& layer : checked) {
         std::ranges::move(layer.mistakes, std::back_inserter(result.mistakes));
     }
     result.config.ephemeral.writes_allowed = std::ranges::none_of(result.mistakes, forbids_writes);
@@ -166,7 +166,7 @@ LoadedConfig load_config(const std::vector<ConfigLayer> &layers) {
 }
 
 Result<std::vector<ConfigLayer>>
-find_config_layers(const Files &files, const std::vector<std::string> &explicit_files) {
+find_config_layers(const Files& files, const std::vector<std::string>& explicit_files) {
     if (!explicit_files.empty()) {
         return named_layers(files, explicit_files);
     }

@@ -1,5 +1,5 @@
-// The configuration: design.md part A as C++ values. The table of keys in config_keys.cpp is the one
-// source of names, kinds, defaults and explanations; the checker, `muster config` and
+// The configuration: design.md part A as C++ values. The table of keys in config_keys.cpp is the
+// one source of names, kinds, defaults and explanations; the checker, `muster config` and
 // docs/configuration.md are made from it.
 #pragma once
 
@@ -52,8 +52,8 @@ struct EphemeralConfig {
     ForeignData on_foreign_data = ForeignData::refuse;
     PartialGroup on_partial = PartialGroup::fail;
     lvm::GroupLayout layout;
-    bool writes_allowed = true; ///< false: an unknown key stands under `ephemeral`, so we can't know
-                                ///< what the owner wanted and nothing is written
+    bool writes_allowed = true; ///< false: an unknown key stands under `ephemeral`, so we can't
+                                ///< know what the owner wanted and nothing is written
 };
 
 struct EbsVolume {
@@ -131,8 +131,8 @@ struct LoadedConfig {
 [[nodiscard]] LoadedConfig load_config(const std::vector<ConfigLayer>& layers);
 
 /// The layers of a machine: /etc/muster/muster.json, /etc/muster/conf.d/*.json,
-/// /run/muster/conf.d/*.json (by name), or just `explicit_files` where some were named. A file of the
-/// default search that is absent is no mistake; one that was named, or can't be read, is.
+/// /run/muster/conf.d/*.json (by name), or just `explicit_files` where some were named. A file of
+/// the default search that is absent is no mistake; one that was named, or can't be read, is.
 [[nodiscard]] Result<std::vector<ConfigLayer>>
 find_config_layers(const Files& files, const std::vector<std::string>& explicit_files);
 

@@ -32,10 +32,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 class Checker {
   public:
-    Checker(const KeyTable &table, std::string file) : table_(table), file_(std::move(file)) {}
+    Checker(const KeyTable& table, std::string file) : table_(table), file_(std::move(file)) {}
 
     /// `refused`: a key above is not supported yet, and once is enough to say so.
-    void check(const Key &key, const std::string &path, const Json &value, bool refused) {
+    void check(const Key& key, const std::string& path, const Json& value, bool refused) {
         if (value.is_null()) {
             return; // takes away what an earlier layer said; right for every key
         }
@@ -56,7 +56,7 @@ class Checker {
     std::vector<Mistake> mistakes() && { return std::move(mistakes_); }
 
   private:
-    void check_value(const Key &key, const std::string &path, const Json &value, bool refused) {
+    void check_value(const Key& key, const std::string& path, const Json& value, bool refused) {
         Json merged; // without the nulls in it, as it will be once it is merged
         merged.merge_patch(value);
         if (const auto complaint = key.kind.check(merged)) {
@@ -66,15 +66,15 @@ class Checker {
         }
     }
 
-    void check_members(const Key &key, const std::string &path, const Json &object, bool refused) {
+    void check_members(const Key& key, const std::string& path, const Json& object, bool refused) {
         if (key.node == Key::Node::map && object.size() > kMostEntries) {
             add(path, "found " + std::to_string(object.size()) + " entries, expected at most " +
                           std::to_string(kMostEntries));
             return;
         }
-        for (const auto &[name, value] : object.items()) {
+        for (const auto& [name, value] : object.items()) {
             const auto member = step_into(path, name);
-            const Key *known = table_.find(key, name);
+            const Key* known = table_.find(key, name);
             if (known == nullptr) {
                 add_unknown(key, member, name);
                 continue;
@@ -88,18 +88,18 @@ class Checker {
         }
     }
 
-    void add(const std::string &path, std::string problem) {
+    void add(const std::string& path, std::string problem) {
         mistakes_.push_back({file_, path, std::move(problem), false});
     }
 
-    void add_refusal(const Key &key, const std::string &path, const Json &value) {
+    void add_refusal(const Key& key, const std::string& path, const Json& value) {
         add(path, "found " + to_shown(value, key.kind.shown) + ", which is not supported yet");
     }
 
-    void add_unknown(const Key &parent, const std::string &path, const std::string &name) {
+    void add_unknown(const Key& parent, const std::string& path, const std::string& name) {
         std::vector<std::string> known;
         std::string all;
-        for (const Key *key : table_.below(parent)) {
+        for (const Key* key : table_.below(parent)) {
             known.emplace_back(key->name());
             all += (all.empty() ? "" : ", ") + known.back();
         }
@@ -110,24 +110,24 @@ class Checker {
                              true});
     }
 
-    const KeyTable &table_;
+    const KeyTable& table_;
     std::string file_;
     std::vector<Mistake> mistakes_;
 };
 
 } // namespace
 
-std::vector<Mistake> check_layer(const KeyTable &table, const std::string &file,
-                                 const Json &document) {
+std::vector<Mistake> check_layer(const KeyTable& table, const std::string& file,
+                                 const Json& document) {
     Checker checker(table, file);
     checker.check(table.root(), "", document, false);
     return std::move(checker).mistakes();
 }
 
-std::string nearest_name(std::string_view name, const std::vector<std::string> &known) {
+std::string nearest_name(std::string_view name, const std::vector<std::string>& known) {
     std::string nearest;
     std::size_t least = 3; // beyond two slips it is a guess
-    for (const auto &candidate : known) {
+    for (const auto& candidate : known) {
         const auto longer = std::max(name.size(), candidate.size());
         const auto shorter = std::min(name.size(), candidate.size());
         if (longer - shorter > 2) {

@@ -9,11 +9,11 @@
 
 namespace muster {
 
-[[nodiscard]] std::vector<Mistake> check_layer(const KeyTable &table, const std::string &file,
-                                               const Json &document);
+[[nodiscard]] std::vector<Mistake> check_layer(const KeyTable& table, const std::string& file,
+                                               const Json& document);
 
 /// The one of `known` that was most likely meant; empty where none is near.
 [[nodiscard]] std::string nearest_name(std::string_view name,
-                                       const std::vector<std::string> &known);
+                                       const std::vector<std::string>& known);
 
 } // namespace muster

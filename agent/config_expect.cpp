@@ -6,7 +6,7 @@ namespace muster {
 
 namespace {
 
-std::optional<unsigned> parse_count(const nlohmann::json &value, unsigned least) {
+std::optional<unsigned> parse_count(const nlohmann::json& value, unsigned least) {
     // Not is_number(): 3.0 is a number too, and so is -1.
     if (!value.is_number_unsigned()) {
         return std::nullopt;
@@ -16,7 +16,7 @@ std::optional<unsigned> parse_count(const nlohmann::json &value, unsigned least)
                                                  : std::nullopt;
 }
 
-std::optional<Expectation> parse_simple(const nlohmann::json &value) {
+std::optional<Expectation> parse_simple(const nlohmann::json& value) {
     using Kind = Expectation::Kind;
     if (value == "any") {
         return Expectation{};
@@ -35,7 +35,7 @@ std::optional<Expectation> parse_simple(const nlohmann::json &value) {
     return std::nullopt;
 }
 
-bool is_by_type(const nlohmann::json &value) {
+bool is_by_type(const nlohmann::json& value) {
     const auto types = value.contains("by_type") ? 1U : 0U;
     const auto otherwise = value.contains("default") ? 1U : 0U;
     return value.is_object() && !value.empty() && value.size() == types + otherwise;
@@ -43,7 +43,7 @@ bool is_by_type(const nlohmann::json &value) {
 
 } // namespace
 
-std::optional<ExpectationByType> parse_expectation(const nlohmann::json &value) {
+std::optional<ExpectationByType> parse_expectation(const nlohmann::json& value) {
     ExpectationByType result;
     if (!is_by_type(value)) {
         const auto simple = parse_simple(value);
@@ -63,7 +63,7 @@ std::optional<ExpectationByType> parse_expectation(const nlohmann::json &value) 
     if (!types->is_object()) {
         return std::nullopt;
     }
-    for (const auto &[type, expected] : types->items()) {
+    for (const auto& [type, expected] : types->items()) {
         const auto simple = parse_simple(expected);
         if (!simple || !is_instance_type(type)) {
             return std::nullopt;
@@ -73,7 +73,7 @@ std::optional<ExpectationByType> parse_expectation(const nlohmann::json &value) 
     return result;
 }
 
-Expectation ExpectationByType::of(const std::string &instance_type) const {
+Expectation ExpectationByType::of(const std::string& instance_type) const {
     const auto found = by_type.find(instance_type);
     return found == by_type.end() ? otherwise : found->second;
 }

@@ -11,6 +11,6 @@ namespace muster {
 inline constexpr unsigned kMostDisks = 128; ///< far above any instance type (24)
 
 /// "any" | "none" | 4 | {"min": 2} | {"by_type": {"i4i.large": 1}, "default": "any"}
-[[nodiscard]] std::optional<ExpectationByType> parse_expectation(const nlohmann::json &value);
+[[nodiscard]] std::optional<ExpectationByType> parse_expectation(const nlohmann::json& value);
 
 } // namespace muster

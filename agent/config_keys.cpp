@@ -286,7 +286,7 @@ std::vector<Key> config_keys() {
     std::vector<Key> all;
     for (auto part :
          {general, metadata, ephemeral, volumes, ebs, root_and_checks, report, afterwards}) {
-        for (auto &key : part()) {
+        for (auto& key : part()) {
             all.push_back(std::move(key));
         }
     }

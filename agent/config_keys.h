@@ -32,7 +32,7 @@ struct Key {
     [[nodiscard]] std::string_view name() const; ///< the last step of the path
     [[nodiscard]] Json preset_value() const;
     /// Known, well-formed, and yet nothing that this version can do.
-    [[nodiscard]] bool refuses(const Json &value) const;
+    [[nodiscard]] bool refuses(const Json& value) const;
 };
 
 /// All rows, each after the one that it is beneath; the first is the root. Read them through

@@ -13,12 +13,12 @@ namespace {
 constexpr std::size_t kShownCharacters = 60;
 constexpr std::size_t kMostInList = 64;
 
-const std::string *as_text(const Json &value) {
-    return value.get_ptr<const std::string *>();
+const std::string* as_text(const Json& value) {
+    return value.get_ptr<const std::string*>();
 }
 
-Kind made_of(std::string expected, std::function<bool(const Json &)> accepts) {
-    return {expected, [expected, accepts = std::move(accepts)](const Json &value) {
+Kind made_of(std::string expected, std::function<bool(const Json&)> accepts) {
+    return {expected, [expected, accepts = std::move(accepts)](const Json& value) {
                 return accepts(value) ? std::nullopt : Complaint(expected);
             }};
 }
@@ -26,14 +26,14 @@ Kind made_of(std::string expected, std::function<bool(const Json &)> accepts) {
 /// A kind for values that stand as a text which `parse` understands and `accepts` takes.
 template <class Parse, class Accepts>
 Kind parsed(std::string expected, Parse parse, Accepts accepts) {
-    return made_of(std::move(expected), [parse, accepts](const Json &value) {
-        const auto *text = as_text(value);
+    return made_of(std::move(expected), [parse, accepts](const Json& value) {
+        const auto* text = as_text(value);
         const auto result = text == nullptr ? decltype(parse(*text))() : parse(*text);
         return result && accepts(*result);
     });
 }
 
-std::string joined(const std::vector<std::string> &values) {
+std::string joined(const std::vector<std::string>& values) {
     std::string result;
     for (std::size_t i = 0; i < values.size(); ++i) {
         result += i == 0 ? "" : i + 1 == values.size() ? " or " : ", ";
@@ -46,7 +46,7 @@ bool is_continuation(char c) {
     return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
 }
 
-std::string shortened(const std::string &text) {
+std::string shortened(const std::string& text) {
     std::size_t characters = 0;
     std::size_t cut = text.size();
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -62,14 +62,14 @@ std::string shortened(const std::string &text) {
 
 /// "https://user:secret@host" as "https://***@host", wherever it stands.
 Json without_passwords(Json value) {
-    if (auto *text = value.get_ptr<std::string *>()) {
+    if (auto* text = value.get_ptr<std::string*>()) {
         const auto start = text->find("://");
         const auto sign = text->rfind('@');
         if (start != text->npos && sign != text->npos && sign > start) {
             text->replace(start + 3, sign - start - 3, "***");
         }
     } else if (value.is_structured()) {
-        for (auto &part : value) {
+        for (auto& part : value) {
             part = without_passwords(std::move(part));
         }
     }
@@ -77,14 +77,14 @@ Json without_passwords(Json value) {
 }
 
 /// "https://hooks.example/T0/SECRET" as "https://hooks.example/...".
-std::string host_only(const std::string &url) {
+std::string host_only(const std::string& url) {
     const auto scheme = url.find("://");
     const auto end = url.find_first_of("/?#", scheme == url.npos ? 0 : scheme + 3);
     return end == url.npos || end + 1 == url.size() ? url : url.substr(0, end + 1) + "...";
 }
 
-std::string kind_of_value(const Json &value) {
-    if (const auto *text = as_text(value)) {
+std::string kind_of_value(const Json& value) {
+    if (const auto* text = as_text(value)) {
         return "a text of " + std::to_string(text->size()) + " bytes (not shown)";
     }
     return value.is_structured() || value.is_null() ? std::string("an ") + value.type_name()
@@ -93,8 +93,8 @@ std::string kind_of_value(const Json &value) {
 
 } // namespace
 
-std::string to_shown(const Json &value, Shown shown) {
-    const auto *text = as_text(value);
+std::string to_shown(const Json& value, Shown shown) {
+    const auto* text = as_text(value);
     if (shown == Shown::nothing || (shown == Shown::host && text == nullptr)) {
         return kind_of_value(value);
     }
@@ -109,13 +109,13 @@ std::string to_shown(const Json &value, Shown shown) {
 namespace kinds {
 
 Kind boolean() {
-    return made_of("true or false", [](const Json &value) { return value.is_boolean(); });
+    return made_of("true or false", [](const Json& value) { return value.is_boolean(); });
 }
 
 Kind choice(std::vector<std::string> values) {
     std::string expected = joined(values);
-    return made_of(std::move(expected), [values = std::move(values)](const Json &value) {
-        const auto *text = as_text(value);
+    return made_of(std::move(expected), [values = std::move(values)](const Json& value) {
+        const auto* text = as_text(value);
         return text != nullptr && std::ranges::find(values, *text) != values.end();
     });
 }
@@ -123,7 +123,7 @@ Kind choice(std::vector<std::string> values) {
 Kind whole_number(std::uint64_t least, std::uint64_t most) {
     return made_of("a whole number between " + std::to_string(least) + " and " +
                        std::to_string(most),
-                   [=](const Json &value) {
+                   [=](const Json& value) {
                        // Neither true nor 3.0 is one.
                        return value.is_number_unsigned() && value.get<std::uint64_t>() >= least &&
                               value.get<std::uint64_t>() <= most;
@@ -148,8 +148,8 @@ Kind volume_size() {
     constexpr std::uint64_t kMost = 1024ULL << 40;
     return made_of("a whole share of the volume group such as \"100%\", from 1% to 100%, or a size "
                    "such as \"100GiB\", between 4MiB and 1024TiB",
-                   [](const Json &value) {
-                       const auto *text = as_text(value);
+                   [](const Json& value) {
+                       const auto* text = as_text(value);
                        if (text == nullptr) {
                            return false;
                        }
@@ -170,8 +170,8 @@ Kind stripe_size() {
 
 Kind free_space() {
     return made_of("a share such as \"5%\", from 0% to 99%, or a size such as \"10GiB\"",
-                   [](const Json &value) {
-                       const auto *text = as_text(value);
+                   [](const Json& value) {
+                       const auto* text = as_text(value);
                        return text != nullptr &&
                               (parse_percent(*text).value_or(100) <= 99 || parse_size(*text));
                    });
@@ -179,8 +179,8 @@ Kind free_space() {
 
 Kind free_inodes() {
     return made_of("a share such as \"5%\", from 0% to 99%, or a whole number of inodes",
-                   [](const Json &value) {
-                       const auto *text = as_text(value);
+                   [](const Json& value) {
+                       const auto* text = as_text(value);
                        return value.is_number_unsigned() ||
                               (text != nullptr && parse_percent(*text).value_or(100) <= 99);
                    });
@@ -193,25 +193,25 @@ Kind permissions() {
 
 Kind volume_id() {
     return parsed("a volume id such as \"vol-0123456789abcdef0\"", normal_volume_id,
-                  [](const auto &) { return true; });
+                  [](const auto&) { return true; });
 }
 
 Kind expectation() {
     return made_of("\"any\", \"none\", a whole number up to " + std::to_string(kMostDisks) +
                        ", {\"min\": 2} or {\"by_type\": {\"i4i.large\": 1}, \"default\": \"any\"}",
-                   [](const Json &value) { return parse_expectation(value).has_value(); });
+                   [](const Json& value) { return parse_expectation(value).has_value(); });
 }
 
 Kind text(std::string expected) {
-    return made_of(std::move(expected), [](const Json &value) {
-        const auto *text = as_text(value);
+    return made_of(std::move(expected), [](const Json& value) {
+        const auto* text = as_text(value);
         return text != nullptr && !text->empty() && text->size() <= 1024;
     });
 }
 
 Kind form(std::string expected, Complaint (*complaint)(std::string_view), Shown shown) {
-    const auto check = [expected, complaint](const Json &value) {
-        const auto *text = as_text(value);
+    const auto check = [expected, complaint](const Json& value) {
+        const auto* text = as_text(value);
         return text == nullptr ? Complaint(expected) : complaint(*text);
     };
     return {expected, check, shown};
@@ -224,12 +224,12 @@ Kind path(Shown shown) {
 
 Kind mount_options() {
     const std::string expected = "a list of mount options such as [\"noatime\"]";
-    const auto check = [expected](const Json &value) -> Complaint {
+    const auto check = [expected](const Json& value) -> Complaint {
         if (!value.is_array() || value.size() > kMostInList) {
             return expected;
         }
-        for (const auto &option : value) {
-            const auto *text = as_text(option);
+        for (const auto& option : value) {
+            const auto* text = as_text(option);
             if (auto complaint = text ? mount_option_complaint(*text) : Complaint(expected)) {
                 return complaint;
             }
@@ -241,8 +241,8 @@ Kind mount_options() {
 
 Kind command() {
     return made_of("a list of texts, an absolute path first, such as [\"/usr/sbin/nginx\", \"-t\"]",
-                   [](const Json &value) {
-                       const auto is_text = [](const Json &word) { return word.is_string(); };
+                   [](const Json& value) {
+                       const auto is_text = [](const Json& word) { return word.is_string(); };
                        return value.is_array() && !value.empty() && value.size() <= kMostInList &&
                               std::ranges::all_of(value, is_text) &&
                               !path_complaint(*as_text(value.front()));
@@ -250,7 +250,7 @@ Kind command() {
 }
 
 Kind object(std::string expected) {
-    return made_of(std::move(expected), [](const Json &value) { return value.is_object(); });
+    return made_of(std::move(expected), [](const Json& value) { return value.is_object(); });
 }
 
 } // namespace kinds

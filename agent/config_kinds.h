@@ -26,12 +26,12 @@ enum class Shown {
 struct Kind {
     std::string expected; ///< "a duration such as ..., between 1s and 48h"
     /// What was expected of this very value, nothing where it is right. Never throws.
-    std::function<Complaint(const Json &)> check;
+    std::function<Complaint(const Json&)> check;
     Shown shown = Shown::whole;
 };
 
 /// The value in at most 60 characters, without the password of any address in it.
-[[nodiscard]] std::string to_shown(const Json &value, Shown shown = Shown::whole);
+[[nodiscard]] std::string to_shown(const Json& value, Shown shown = Shown::whole);
 
 namespace kinds {
 

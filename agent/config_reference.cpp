@@ -54,7 +54,7 @@ configuration itself: `token_file` and `client_key` are paths.
 ## Keys
 )";
 
-std::string code(const std::string &text) {
+std::string code(const std::string& text) {
     return text.empty() ? "" : "`" + text + "`";
 }
 
@@ -66,11 +66,11 @@ std::string cell(std::string text) {
     return text;
 }
 
-std::string about(const Key &key) {
+std::string about(const Key& key) {
     std::string text = key.about;
     if (!key.sinks.empty()) {
         std::string types;
-        for (const auto &type : key.sinks) {
+        for (const auto& type : key.sinks) {
             types += (types.empty() ? "" : ", ") + code(type);
         }
         text += " (" + types + ")";
@@ -79,7 +79,7 @@ std::string about(const Key &key) {
         text += " Example: " + code(key.example) + ".";
     }
     std::string later;
-    for (const auto &value : key.later) {
+    for (const auto& value : key.later) {
         later += (later.empty() ? "" : ", ") + code('"' + value + '"');
     }
     if (!later.empty()) {
@@ -88,7 +88,7 @@ std::string about(const Key &key) {
     return key.supported ? text : text + " **Not supported yet.**";
 }
 
-std::string row(const Key &key) {
+std::string row(const Key& key) {
     std::string preset = key.preset.empty() ? "*to be given*" : code(key.preset);
     if (key.node == Key::Node::entry) {
         preset = "";
@@ -98,11 +98,11 @@ std::string row(const Key &key) {
            " | " + cell(preset) + " | " + cell(about(key)) + " |\n";
 }
 
-void add_rows(const KeyTable &table, const Key &key, std::string &text) {
+void add_rows(const KeyTable& table, const Key& key, std::string& text) {
     if (key.node != Key::Node::section) {
         text += row(key);
     }
-    for (const Key *child : table.below(key)) {
+    for (const Key* child : table.below(key)) {
         add_rows(table, *child, text);
     }
 }
@@ -110,10 +110,10 @@ void add_rows(const KeyTable &table, const Key &key, std::string &text) {
 constexpr std::string_view kTableHead = "\n| Key | Value | Default | What it does |\n"
                                         "| --- | --- | --- | --- |\n";
 
-std::string sections(const KeyTable &table) {
+std::string sections(const KeyTable& table) {
     std::string general = "\n### General\n" + std::string(kTableHead);
     std::string others;
-    for (const Key *key : table.below(table.root())) {
+    for (const Key* key : table.below(table.root())) {
         if (key->node == Key::Node::value) {
             general += row(*key);
             continue;
@@ -125,16 +125,16 @@ std::string sections(const KeyTable &table) {
 }
 
 /// One key a line, with what it is as a comment in front of each section.
-void add_defaults(const KeyTable &table, const Key &key, const nlohmann::ordered_json &value,
-                  const std::string &indent, std::string &text) {
+void add_defaults(const KeyTable& table, const Key& key, const nlohmann::ordered_json& value,
+                  const std::string& indent, std::string& text) {
     if (key.node == Key::Node::value || !value.is_object() || value.empty()) {
         text += value.dump();
         return;
     }
     text += "{\n";
     std::size_t left = value.size();
-    for (const auto &[name, member] : value.items()) {
-        const Key *child = table.find(key, name);
+    for (const auto& [name, member] : value.items()) {
+        const Key* child = table.find(key, name);
         if (child->node == Key::Node::section || child->node == Key::Node::map) {
             text += indent + "  // " + child->about + "\n";
         }

@@ -13,14 +13,14 @@ namespace {
 
 using Broken = std::vector<BrokenRule>;
 
-std::string in_quotes(const std::string &text) {
+std::string in_quotes(const std::string& text) {
     return '"' + text + '"';
 }
 
-void check_deadlines(const KeyTable &table, const Json &document, Broken &broken) {
-    const auto &report = *table.find(table.root(), "report");
-    const auto &whole = member(document, "deadline");
-    const auto &delivery = member(member(document, "report"), "deadline");
+void check_deadlines(const KeyTable& table, const Json& document, Broken& broken) {
+    const auto& report = *table.find(table.root(), "report");
+    const auto& whole = member(document, "deadline");
+    const auto& delivery = member(member(document, "report"), "deadline");
     if (table.find(table.root(), "deadline")->kind.check(whole) ||
         table.find(report, "deadline")->kind.check(delivery)) {
         return;
@@ -34,21 +34,21 @@ void check_deadlines(const KeyTable &table, const Json &document, Broken &broken
 
 /// Two layers may each be right and yet give something without a sense: {"min": 2} over
 /// {"by_type": ...}.
-void check_expectation(const KeyTable &table, const Json &ephemeral, Broken &broken) {
-    const auto &expect = member(ephemeral, "expect");
+void check_expectation(const KeyTable& table, const Json& ephemeral, Broken& broken) {
+    const auto& expect = member(ephemeral, "expect");
     if (!parse_expectation(expect)) {
-        const auto &section = *table.find(table.root(), "ephemeral");
+        const auto& section = *table.find(table.root(), "ephemeral");
         broken.push_back({"ephemeral.expect", "found " + to_shown(expect) +
                                                   " once merged, expected " +
                                                   table.find(section, "expect")->kind.expected});
     }
 }
 
-void check_volume(const std::string &group, const std::string &name, const Json &volume,
-                  Broken &broken) {
+void check_volume(const std::string& group, const std::string& name, const Json& volume,
+                  Broken& broken) {
     const auto key = step_into("ephemeral.volumes", name);
     const auto filesystem = text_of(volume, "filesystem");
-    const auto &mount = member(volume, "mount");
+    const auto& mount = member(volume, "mount");
     if (mapper_name_length(group, name) > kMapperNameLimit) {
         broken.push_back({key,
                           "found a name that makes more than 127 characters together with "
@@ -70,10 +70,10 @@ void check_volume(const std::string &group, const std::string &name, const Json 
     }
 }
 
-void check_shares(const Json &volumes, Broken &broken) {
+void check_shares(const Json& volumes, Broken& broken) {
     unsigned together = 0;
     bool has_amounts = false;
-    for (const auto &volume : volumes) {
+    for (const auto& volume : volumes) {
         const auto size = text_of(volume, "size");
         together += parse_whole_percent(size).value_or(0);
         has_amounts = has_amounts || parse_size(size);
@@ -90,11 +90,11 @@ void check_shares(const Json &volumes, Broken &broken) {
 }
 
 /// No volume at or beneath another's mount point: the later mount would hide the earlier.
-void check_mounts(const Json &volumes, Broken &broken) {
+void check_mounts(const Json& volumes, Broken& broken) {
     std::map<std::string, std::string> mounts; // path -> name
-    for (const auto &[name, volume] : volumes.items()) {
+    for (const auto& [name, volume] : volumes.items()) {
         const auto mount = text_of(volume, "mount");
-        const auto other = std::ranges::find_if(mounts, [&](const auto &earlier) {
+        const auto other = std::ranges::find_if(mounts, [&](const auto& earlier) {
             return is_within(mount, earlier.first) || is_within(earlier.first, mount);
         });
         if (mount.empty()) {
@@ -110,13 +110,13 @@ void check_mounts(const Json &volumes, Broken &broken) {
     }
 }
 
-void check_ephemeral(const KeyTable &table, const Json &ephemeral, Broken &broken) {
+void check_ephemeral(const KeyTable& table, const Json& ephemeral, Broken& broken) {
     check_expectation(table, ephemeral, broken);
-    const auto &volumes = member(ephemeral, "volumes");
+    const auto& volumes = member(ephemeral, "volumes");
     if (!volumes.is_object()) {
         return;
     }
-    for (const auto &[name, volume] : volumes.items()) {
+    for (const auto& [name, volume] : volumes.items()) {
         if (volume.is_object()) {
             check_volume(text_of(ephemeral, "volume_group"), name, volume, broken);
         }
@@ -125,9 +125,9 @@ void check_ephemeral(const KeyTable &table, const Json &ephemeral, Broken &broke
     check_mounts(volumes, broken);
 }
 
-void check_ebs(const Json &ebs, Broken &broken) {
+void check_ebs(const Json& ebs, Broken& broken) {
     std::map<std::string, std::string> taken; // device or id -> name
-    const auto claim = [&](const std::string &name, const char *key, const std::string &what) {
+    const auto claim = [&](const std::string& name, const char* key, const std::string& what) {
         const auto [other, is_first] = taken.emplace(what, name);
         if (!what.empty() && !is_first) {
             broken.push_back({step_into("ebs", name) + "." + key,
@@ -135,7 +135,7 @@ void check_ebs(const Json &ebs, Broken &broken) {
                                   in_quotes(other->second)});
         }
     };
-    for (const auto &[name, volume] : ebs.items()) {
+    for (const auto& [name, volume] : ebs.items()) {
         if (!volume.is_object()) {
             continue;
         }
@@ -148,17 +148,17 @@ void check_ebs(const Json &ebs, Broken &broken) {
     }
 }
 
-std::string listed(const std::vector<std::string> &types) {
+std::string listed(const std::vector<std::string>& types) {
     std::string list;
-    for (const auto &type : types) {
+    for (const auto& type : types) {
         list += (list.empty() ? "" : ", ") + in_quotes(type);
     }
     return list;
 }
 
 /// Every key fits the sink's type, and those that the type needs are there.
-void check_sink_keys(const KeyTable &table, const Key &entry, const std::string &path,
-                     const Json &sink, Broken &broken) {
+void check_sink_keys(const KeyTable& table, const Key& entry, const std::string& path,
+                     const Json& sink, Broken& broken) {
     const auto type = text_of(sink, "type");
     if (member(sink, "type").is_null()) {
         broken.push_back({path + ".type",
@@ -167,7 +167,7 @@ void check_sink_keys(const KeyTable &table, const Key &entry, const std::string 
     if (type.empty() || table.find(entry, "type")->kind.check(type)) {
         return;
     }
-    for (const Key *key : table.below(entry)) {
+    for (const Key* key : table.below(entry)) {
         const std::string name(key->name());
         const bool is_ours = std::ranges::find(key->sinks, type) != key->sinks.end();
         if (!key->sinks.empty() && !is_ours && sink.contains(name)) {
@@ -182,27 +182,27 @@ void check_sink_keys(const KeyTable &table, const Key &entry, const std::string 
     }
 }
 
-void check_webhook(const std::string &path, const Json &sink, Broken &broken) {
+void check_webhook(const std::string& path, const Json& sink, Broken& broken) {
     const bool is_plain = text_of(sink, "url").starts_with("http://");
-    for (const char *name : {"ca_file", "client_certificate", "client_key"}) {
+    for (const char* name : {"ca_file", "client_certificate", "client_key"}) {
         if (is_plain && !member(sink, name).is_null()) {
             broken.push_back({path + "." + name, "found a key of https, but `url` is http://"});
         }
     }
     const bool has_certificate = !member(sink, "client_certificate").is_null();
     if (has_certificate != !member(sink, "client_key").is_null()) {
-        const auto *missing = has_certificate ? "client_key" : "client_certificate";
-        const auto *given = has_certificate ? "client_certificate" : "client_key";
+        const auto* missing = has_certificate ? "client_key" : "client_certificate";
+        const auto* given = has_certificate ? "client_certificate" : "client_key";
         broken.push_back({path + "." + missing, "found nothing, expected a path, since `" +
                                                     std::string(given) + "` is set"});
     }
 }
 
-void check_sinks(const KeyTable &table, const Json &sinks, Broken &broken) {
-    const auto &report = *table.find(table.root(), "report");
-    const auto &entry = *table.find(*table.find(report, "to"), "*");
+void check_sinks(const KeyTable& table, const Json& sinks, Broken& broken) {
+    const auto& report = *table.find(table.root(), "report");
+    const auto& entry = *table.find(*table.find(report, "to"), "*");
     std::map<std::string, std::string> files; // path -> name
-    for (const auto &[name, sink] : sinks.items()) {
+    for (const auto& [name, sink] : sinks.items()) {
         if (!sink.is_object()) {
             continue;
         }
@@ -222,14 +222,14 @@ void check_sinks(const KeyTable &table, const Json &sinks, Broken &broken) {
 
 } // namespace
 
-std::vector<BrokenRule> broken_rules(const KeyTable &table, const Json &document) {
+std::vector<BrokenRule> broken_rules(const KeyTable& table, const Json& document) {
     Broken broken;
     check_deadlines(table, document, broken);
     check_ephemeral(table, member(document, "ephemeral"), broken);
-    if (const auto &ebs = member(document, "ebs"); ebs.is_object()) {
+    if (const auto& ebs = member(document, "ebs"); ebs.is_object()) {
         check_ebs(ebs, broken);
     }
-    const auto &sinks = member(member(document, "report"), "to");
+    const auto& sinks = member(member(document, "report"), "to");
     if (sinks.is_object()) {
         check_sinks(table, sinks, broken);
     }

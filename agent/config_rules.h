@@ -15,6 +15,6 @@ struct BrokenRule {
 
 /// `document` has all defaults. It may hold wrong values: a rule that needs one is silent, since
 /// that value has its own mistake.
-[[nodiscard]] std::vector<BrokenRule> broken_rules(const KeyTable &table, const Json &document);
+[[nodiscard]] std::vector<BrokenRule> broken_rules(const KeyTable& table, const Json& document);
 
 } // namespace muster

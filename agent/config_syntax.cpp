@@ -46,7 +46,7 @@ std::size_t utf8_length(std::string_view text) {
         return 1;
     }
     const auto range = std::ranges::find_if(
-        kRanges, [&](const Range &r) { return byte(0) >= r.first && byte(0) <= r.last; });
+        kRanges, [&](const Range& r) { return byte(0) >= r.first && byte(0) <= r.last; });
     if (range == kRanges.end() || text.size() < range->length || byte(1) < range->second_low ||
         byte(1) > range->second_high ||
         !std::ranges::all_of(text.substr(1, range->length - 1), is_continuation)) {
@@ -177,15 +177,15 @@ class Reader : public nlohmann::json_sax<Json> {
     bool boolean(bool value) override { return put(value); }
     bool number_integer(number_integer_t value) override { return put(value); }
     bool number_unsigned(number_unsigned_t value) override { return put(value); }
-    bool number_float(number_float_t value, const string_t &) override { return put(value); }
-    bool string(string_t &value) override { return put(std::move(value)); }
-    bool binary(binary_t &) override { return false; }
+    bool number_float(number_float_t value, const string_t&) override { return put(value); }
+    bool string(string_t& value) override { return put(std::move(value)); }
+    bool binary(binary_t&) override { return false; }
     bool start_object(std::size_t) override { return open(Json::object()); }
     bool start_array(std::size_t) override { return open(Json::array()); }
     bool end_object() override { return close(); }
     bool end_array() override { return close(); }
 
-    bool key(string_t &name) override {
+    bool key(string_t& name) override {
         if (open_.back().value->contains(name)) {
             result_.mistakes.push_back({step_into(open_.back().path, name),
                                         "found this key twice in one object, expected it once"});
@@ -194,21 +194,21 @@ class Reader : public nlohmann::json_sax<Json> {
         return true;
     }
 
-    bool parse_error(std::size_t position, const std::string &,
-                     const nlohmann::detail::exception &error) override {
+    bool parse_error(std::size_t position, const std::string&,
+                     const nlohmann::detail::exception& error) override {
         explain(position, error.what());
         return false;
     }
 
   private:
     struct Open {
-        Json *value;
+        Json* value;
         std::string path;
     };
 
     bool put(Json value) { return place_value(std::move(value)) != nullptr; }
 
-    Json *place_value(Json value) {
+    Json* place_value(Json value) {
         if (open_.empty()) {
             if (!value.is_object()) {
                 result_.mistakes.push_back(
@@ -219,12 +219,12 @@ class Reader : public nlohmann::json_sax<Json> {
             result_.document = std::move(value);
             return &*result_.document;
         }
-        Json &parent = *open_.back().value;
+        Json& parent = *open_.back().value;
         if (parent.is_array()) {
             parent.push_back(std::move(value));
             return &parent.back();
         }
-        Json &child = parent[name_];
+        Json& child = parent[name_];
         child = std::move(value);
         return &child;
     }
@@ -240,7 +240,7 @@ class Reader : public nlohmann::json_sax<Json> {
         const bool in_object = !open_.empty() && open_.back().value->is_object();
         const std::string above = open_.empty() ? "" : open_.back().path;
         const std::string path = in_object ? step_into(above, name_) : above;
-        Json *placed = place_value(std::move(value));
+        Json* placed = place_value(std::move(value));
         open_.push_back({placed, path});
         return placed != nullptr;
     }

@@ -13,16 +13,16 @@ Json Key::preset_value() const {
     return Json::parse(preset, nullptr, false);
 }
 
-bool Key::refuses(const Json &value) const {
+bool Key::refuses(const Json& value) const {
     if (node == Node::entry) {
         return !supported;
     }
     return (!supported && value != preset_value()) ||
-           std::ranges::any_of(later, [&](const std::string &text) { return value == text; });
+           std::ranges::any_of(later, [&](const std::string& text) { return value == text; });
 }
 
 KeyTable::KeyTable() : keys_(config_keys()) {
-    for (const auto &key : keys_) {
+    for (const auto& key : keys_) {
         if (&key == &root()) {
             continue;
         }
@@ -31,14 +31,14 @@ KeyTable::KeyTable() : keys_(config_keys()) {
     }
 }
 
-const std::vector<const Key *> &KeyTable::below(const Key &parent) const {
-    static const std::vector<const Key *> none;
+const std::vector<const Key*>& KeyTable::below(const Key& parent) const {
+    static const std::vector<const Key*> none;
     const auto found = below_.find(parent.path);
     return found == below_.end() ? none : found->second;
 }
 
-const Key *KeyTable::find(const Key &parent, std::string_view name) const {
-    const auto &keys = below(parent);
+const Key* KeyTable::find(const Key& parent, std::string_view name) const {
+    const auto& keys = below(parent);
     if (parent.node == Key::Node::map) {
         return keys.front(); // the one entry "*"
     }
@@ -46,7 +46,7 @@ const Key *KeyTable::find(const Key &parent, std::string_view name) const {
     return found == keys.end() ? nullptr : *found;
 }
 
-std::string step_into(const std::string &path, const std::string &name) {
+std::string step_into(const std::string& path, const std::string& name) {
     const std::string step = label_complaint(name) ? to_shown(name) : name;
     return path.empty() ? step : path + "." + step;
 }

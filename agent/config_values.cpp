@@ -9,18 +9,18 @@ namespace muster {
 
 namespace {
 
-bool is_key_of(const Key &key, const Json &entry) {
+bool is_key_of(const Key& key, const Json& entry) {
     return key.sinks.empty() ||
            std::ranges::find(key.sinks, text_of(entry, "type")) != key.sinks.end();
 }
 
-Json filled(const KeyTable &table, const Key &key, const Json &given);
+Json filled(const KeyTable& table, const Key& key, const Json& given);
 
-Json filled_object(const KeyTable &table, const Key &key, const Json &given) {
+Json filled_object(const KeyTable& table, const Key& key, const Json& given) {
     Json result = Json::object();
-    for (const Key *child : table.below(key)) {
+    for (const Key* child : table.below(key)) {
         const std::string name(child->name());
-        const auto &value = member(given, name.c_str());
+        const auto& value = member(given, name.c_str());
         // A key of another type of sink is kept, for the rules to complain about.
         if (!value.is_null() || (is_key_of(*child, given) && !child->preset.empty())) {
             result[name] = filled(table, *child, value);
@@ -29,7 +29,7 @@ Json filled_object(const KeyTable &table, const Key &key, const Json &given) {
     return result;
 }
 
-Json filled(const KeyTable &table, const Key &key, const Json &given) {
+Json filled(const KeyTable& table, const Key& key, const Json& given) {
     const Json value = given.is_null() && !key.preset.empty() ? key.preset_value() : given;
     if (key.node == Key::Node::value || !value.is_object()) {
         return value;
@@ -38,24 +38,24 @@ Json filled(const KeyTable &table, const Key &key, const Json &given) {
         return filled_object(table, key, value);
     }
     Json result = Json::object();
-    for (const auto &[name, entry] : value.items()) {
+    for (const auto& [name, entry] : value.items()) {
         result[name] = filled(table, *table.find(key, name), entry);
     }
     return result;
 }
 
-nlohmann::ordered_json ordered(const KeyTable &table, const Key &key, const Json &value) {
+nlohmann::ordered_json ordered(const KeyTable& table, const Key& key, const Json& value) {
     if (key.node == Key::Node::value || !value.is_object()) {
         return value;
     }
     auto result = nlohmann::ordered_json::object();
     if (key.node == Key::Node::map) {
-        for (const auto &[name, entry] : value.items()) {
+        for (const auto& [name, entry] : value.items()) {
             result[name] = ordered(table, *table.find(key, name), entry);
         }
         return result;
     }
-    for (const Key *child : table.below(key)) {
+    for (const Key* child : table.below(key)) {
         const std::string name(child->name());
         if (value.contains(name)) {
             result[name] = ordered(table, *child, value[name]);
@@ -64,20 +64,20 @@ nlohmann::ordered_json ordered(const KeyTable &table, const Key &key, const Json
     return result;
 }
 
-Duration duration_of(const Json &object, const char *name) {
+Duration duration_of(const Json& object, const char* name) {
     return parse_duration(text_of(object, name)).value_or(Duration::zero());
 }
 
-bool flag_of(const Json &object, const char *name) {
+bool flag_of(const Json& object, const char* name) {
     return member(object, name) == true;
 }
 
-std::optional<std::string> optional_text_of(const Json &object, const char *name) {
-    const auto *text = member(object, name).get_ptr<const std::string *>();
+std::optional<std::string> optional_text_of(const Json& object, const char* name) {
+    const auto* text = member(object, name).get_ptr<const std::string*>();
     return text == nullptr ? std::nullopt : std::optional(*text);
 }
 
-MetadataConfig to_metadata(const Json &from) {
+MetadataConfig to_metadata(const Json& from) {
     MetadataConfig to;
     to.endpoint = optional_text_of(from, "endpoint");
     if (to.endpoint && to.endpoint->ends_with('/')) {
@@ -90,7 +90,7 @@ MetadataConfig to_metadata(const Json &from) {
     return to;
 }
 
-lvm::VolumeLayout to_volume(const std::string &name, const Json &from) {
+lvm::VolumeLayout to_volume(const std::string& name, const Json& from) {
     lvm::VolumeLayout to;
     to.name = name;
     const auto size = text_of(from, "size");
@@ -107,7 +107,7 @@ lvm::VolumeLayout to_volume(const std::string &name, const Json &from) {
                                            : lvm::Filesystem::xfs;
     to.mount = text_of(from, "mount");
     to.options.clear();
-    for (const auto &option : member(from, "options")) {
+    for (const auto& option : member(from, "options")) {
         to.options.push_back(option.get<std::string>());
     }
     to.mode = parse_permissions(text_of(from, "mode")).value_or(to.mode);
@@ -115,18 +115,18 @@ lvm::VolumeLayout to_volume(const std::string &name, const Json &from) {
     return to;
 }
 
-EphemeralConfig to_ephemeral(const Json &from) {
+EphemeralConfig to_ephemeral(const Json& from) {
     EphemeralConfig to;
     to.expect = parse_expectation(member(from, "expect")).value_or(ExpectationByType{});
     to.deadline = duration_of(from, "deadline");
     to.layout.volume_group = text_of(from, "volume_group");
-    for (const auto &[name, volume] : member(from, "volumes").items()) {
+    for (const auto& [name, volume] : member(from, "volumes").items()) {
         to.layout.volumes.push_back(to_volume(name, volume));
     }
     return to;
 }
 
-EbsVolume to_ebs_volume(const std::string &name, const Json &from) {
+EbsVolume to_ebs_volume(const std::string& name, const Json& from) {
     EbsVolume to;
     to.name = name;
     to.device = optional_text_of(from, "device");
@@ -137,17 +137,17 @@ EbsVolume to_ebs_volume(const std::string &name, const Json &from) {
     return to;
 }
 
-Share to_share(const Json &from) {
+Share to_share(const Json& from) {
     if (from.is_number_unsigned()) {
         return {0, from.get<std::uint64_t>()};
     }
-    const auto *text = from.get_ptr<const std::string *>();
+    const auto* text = from.get_ptr<const std::string*>();
     const std::string_view amount = text == nullptr ? std::string_view() : *text;
     const auto percent = parse_percent(amount);
     return percent ? Share{*percent, {}} : Share{0, parse_size(amount)};
 }
 
-SinkConfig to_sink(const std::string &name, const Json &from) {
+SinkConfig to_sink(const std::string& name, const Json& from) {
     SinkConfig to;
     to.name = name;
     to.type =
@@ -165,43 +165,43 @@ SinkConfig to_sink(const std::string &name, const Json &from) {
 
 } // namespace
 
-const Json &member(const Json &object, const char *name) {
+const Json& member(const Json& object, const char* name) {
     static const Json none;
     const auto found = object.find(name);
     return found == object.end() ? none : *found;
 }
 
-std::string text_of(const Json &object, const char *name) {
-    const auto *text = member(object, name).get_ptr<const std::string *>();
+std::string text_of(const Json& object, const char* name) {
+    const auto* text = member(object, name).get_ptr<const std::string*>();
     return text == nullptr ? std::string() : *text;
 }
 
-Json with_defaults(const KeyTable &table, const Json &document) {
+Json with_defaults(const KeyTable& table, const Json& document) {
     return filled(table, table.root(), document);
 }
 
-nlohmann::ordered_json in_table_order(const KeyTable &table, const Json &document) {
+nlohmann::ordered_json in_table_order(const KeyTable& table, const Json& document) {
     return ordered(table, table.root(), document);
 }
 
-Config to_config(const Json &document) {
+Config to_config(const Json& document) {
     Config to;
     to.mode = text_of(document, "mode") == "observe" ? Mode::observe : Mode::enforce;
     to.deadline = duration_of(document, "deadline");
     to.metadata = to_metadata(member(document, "metadata"));
     to.ephemeral = to_ephemeral(member(document, "ephemeral"));
-    if (const auto &ebs = member(document, "ebs"); ebs.is_object()) {
+    if (const auto& ebs = member(document, "ebs"); ebs.is_object()) {
         to.ebs.emplace();
-        for (const auto &[name, volume] : ebs.items()) {
+        for (const auto& [name, volume] : ebs.items()) {
             to.ebs->push_back(to_ebs_volume(name, volume));
         }
     }
-    const auto &root = member(document, "root");
+    const auto& root = member(document, "root");
     to.root = {to_share(member(root, "min_free")), to_share(member(root, "min_free_inodes")),
                duration_of(root, "io_deadline")};
-    const auto &report = member(document, "report");
+    const auto& report = member(document, "report");
     to.report.deadline = duration_of(report, "deadline");
-    for (const auto &[name, sink] : member(report, "to").items()) {
+    for (const auto& [name, sink] : member(report, "to").items()) {
         to.report.to.push_back(to_sink(name, sink));
     }
     return to;

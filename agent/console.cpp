@@ -1,10 +1,9 @@
 #include "agent/console.h"
 
+#include <cstdio>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
-
-#include <cstdio>
 
 #include "agent/sys/fd.h"
 #include "agent/sys/log.h"
@@ -36,7 +35,9 @@ void console_line(std::string_view text) {
 LiveProgress::LiveProgress(const Clock& clock, Instant start)
     : clock_(clock), start_(start), terminal_(isatty(STDERR_FILENO) == 1) {}
 
-LiveProgress::~LiveProgress() { clear(); }
+LiveProgress::~LiveProgress() {
+    clear();
+}
 
 void LiveProgress::clear() {
     if (drawn_) write_all(STDERR_FILENO, "\r\x1b[K");

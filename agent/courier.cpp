@@ -15,10 +15,13 @@ constexpr Duration try_limit = std::chrono::seconds(10);
 // How soon a wait between tries notices that the verdict has come.
 constexpr Duration slice = std::chrono::milliseconds(50);
 
-Schedule fresh_schedule() { return Schedule(backoff, std::random_device{}()); }
+Schedule fresh_schedule() {
+    return Schedule(backoff, std::random_device{}());
+}
 
 void sleep_unless(const std::atomic<bool>& cancelled, Clock& clock, Instant until) {
-    while (!cancelled && clock.now() < until) clock.sleep_until(std::min(until, clock.now() + slice));
+    while (!cancelled && clock.now() < until)
+        clock.sleep_until(std::min(until, clock.now() + slice));
 }
 
 } // namespace
@@ -55,7 +58,8 @@ bool all_delivered(const std::vector<Delivery>& deliveries) {
 }
 
 Courier::~Courier() {
-    for (auto& route : routes_) route->overtaken = true;
+    for (auto& route : routes_)
+        route->overtaken = true;
 }
 
 void Courier::add(const SinkConfig& config, const Files& files) {
@@ -104,11 +108,11 @@ std::vector<Delivery> Courier::deliver(const Message& message, Deadline deadline
     std::vector<Delivery> deliveries(routes_.size());
     std::vector<std::unique_ptr<Job>> jobs;
     for (std::size_t i = 0; i < routes_.size(); ++i) {
-        jobs.push_back(clock_.start("deliver", [&, i] {
-            deliveries[i] = deliver_on(*routes_[i], message, deadline);
-        }));
+        jobs.push_back(clock_.start(
+            "deliver", [&, i] { deliveries[i] = deliver_on(*routes_[i], message, deadline); }));
     }
-    for (auto& job : jobs) clock_.wait(*job);
+    for (auto& job : jobs)
+        clock_.wait(*job);
     return deliveries;
 }
 

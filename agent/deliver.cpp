@@ -56,8 +56,8 @@ int deliver_spool(const Options& options) {
     const auto layers = find_config_layers(files, options.configs);
     const auto loaded = layers ? load_config(*layers) : load_config({});
     if (!layers || !loaded.valid()) {
-        log::error("configuration", {{"mistake", layers ? loaded.mistakes.front().text()
-                                                         : layers.error().message}});
+        log::error("configuration",
+                   {{"mistake", layers ? loaded.mistakes.front().text() : layers.error().message}});
         return 2;
     }
     const Spool spool(files);

@@ -1,9 +1,8 @@
 #include "agent/options.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 #include <string_view>
 
 namespace muster {
@@ -18,7 +17,8 @@ struct CommandForm {
 };
 
 constexpr std::array commands = {
-    CommandForm{"run", "the boot job: assemble, probe, report (the only one that changes disks)", true, false, true},
+    CommandForm{"run", "the boot job: assemble, probe, report (the only one that changes disks)",
+                true, false, true},
     CommandForm{"plan", "what `run` would do to the disks and why", true, false, true},
     CommandForm{"metadata", "the confirmed metadata, and how it was reached", true, false, true},
     CommandForm{"probe", "the read-only checks, now: muster probe [root] [ebs]", true, true, true},
@@ -87,10 +87,11 @@ class Reader {
             if (!text) return fail(text.error());
             const auto level = parse_level(*text);
             if (!level) {
-                return fail(Errc::malformed,
-                            fmt::format("--log-level: expected debug, info, warning or error, found "
-                                        "\"{}\"",
-                                        *text));
+                return fail(
+                    Errc::malformed,
+                    fmt::format("--log-level: expected debug, info, warning or error, found "
+                                "\"{}\"",
+                                *text));
             }
             options_.log_level = *level;
             return {};
@@ -103,9 +104,10 @@ class Reader {
         const bool later = (name == "--svg" && options_.command == "status") ||
                            (name == "--test" && options_.command == "deliver");
         return fail(Errc::malformed,
-                    later ? fmt::format("{} {}: not supported yet", options_.command, name)
-                          : fmt::format("unknown flag {}{}; see --help", word,
-                                        options_.command.empty() ? "" : " for " + options_.command));
+                    later
+                        ? fmt::format("{} {}: not supported yet", options_.command, name)
+                        : fmt::format("unknown flag {}{}; see --help", word,
+                                      options_.command.empty() ? "" : " for " + options_.command));
     }
 
     Result<void> plain(std::string_view word) {
@@ -119,8 +121,8 @@ class Reader {
             return {};
         }
         if (command != nullptr) {
-            return fail(Errc::malformed, fmt::format("{} takes no \"{}\"; see --help",
-                                                     options_.command, word));
+            return fail(Errc::malformed,
+                        fmt::format("{} takes no \"{}\"; see --help", options_.command, word));
         }
         const auto* wanted = find_command(word);
         if (wanted == nullptr) {

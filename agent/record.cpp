@@ -8,16 +8,18 @@ namespace {
 using Json = nlohmann::json;
 
 Json to_json(const Instance& instance) {
-    return {{"id", instance.id},         {"type", instance.type},
-            {"region", instance.region}, {"zone", instance.zone},
-            {"account", instance.account}, {"image", instance.image},
+    return {{"id", instance.id},        {"type", instance.type},       {"region", instance.region},
+            {"zone", instance.zone},    {"account", instance.account}, {"image", instance.image},
             {"source", instance.source}};
 }
 
 Instance instance_from(const Json& json) {
-    return {.id = json.at("id"),         .type = json.at("type"),
-            .region = json.at("region"), .zone = json.at("zone"),
-            .account = json.at("account"), .image = json.at("image"),
+    return {.id = json.at("id"),
+            .type = json.at("type"),
+            .region = json.at("region"),
+            .zone = json.at("zone"),
+            .account = json.at("account"),
+            .image = json.at("image"),
             .source = json.at("source")};
 }
 
@@ -53,7 +55,8 @@ void Record::add(const Json& event) try {
     const std::string kind = event.at("event");
     if (kind != "waiting") waiting.reset();
     if (kind == "begin") {
-        timings.push_back({.name = event.at("stage"), .start = event.at("at"), .end = {}, .error = ""});
+        timings.push_back(
+            {.name = event.at("stage"), .start = event.at("at"), .end = {}, .error = ""});
     } else if (kind == "end") {
         end_stage(timings, event);
     } else if (kind == "finding") {
@@ -81,7 +84,9 @@ void Progress::emit(Json event) {
     emit_(event);
 }
 
-void Progress::begin(const std::string& stage) { emit({{"event", "begin"}, {"stage", stage}}); }
+void Progress::begin(const std::string& stage) {
+    emit({{"event", "begin"}, {"stage", stage}});
+}
 
 void Progress::end(const std::string& stage, const std::string& error) {
     emit({{"event", "end"}, {"stage", stage}, {"error", error}});
@@ -91,7 +96,9 @@ void Progress::finding(const probes::Finding& finding) {
     emit({{"event", "finding"}, {"finding", finding}});
 }
 
-void Progress::wait(const probes::Wait& wait) { emit({{"event", "wait"}, {"wait", wait}}); }
+void Progress::wait(const probes::Wait& wait) {
+    emit({{"event", "wait"}, {"wait", wait}});
+}
 
 void Progress::waiting(std::string_view what, Instant until) {
     emit({{"event", "waiting"}, {"what", what}, {"until", seconds(until - start_)}});
@@ -105,8 +112,12 @@ void Progress::metadata(const probes::MetadataCounters& counters) {
     emit({{"event", "metadata"}, {"metadata", to_json(counters)}});
 }
 
-void Progress::storage(const Json& storage) { emit({{"event", "storage"}, {"storage", storage}}); }
+void Progress::storage(const Json& storage) {
+    emit({{"event", "storage"}, {"storage", storage}});
+}
 
-void Progress::finished() { emit({{"event", "finished"}}); }
+void Progress::finished() {
+    emit({{"event", "finished"}});
+}
 
 } // namespace muster

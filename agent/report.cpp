@@ -1,21 +1,24 @@
 #include "agent/report.h"
 
-#include <fmt/format.h>
-
 #include <cmath>
+#include <fmt/format.h>
 
 namespace muster {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-double rounded(double seconds) { return std::round(seconds * 1000) / 1000; }
+double rounded(double seconds) {
+    return std::round(seconds * 1000) / 1000;
+}
 
-Json optional_text(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+Json optional_text(const std::string& text) {
+    return text.empty() ? Json(nullptr) : Json(text);
+}
 
 Json instance_json(const Instance& instance) {
-    return {{"id", optional_text(instance.id)},         {"type", optional_text(instance.type)},
-            {"region", optional_text(instance.region)}, {"zone", optional_text(instance.zone)},
+    return {{"id", optional_text(instance.id)},           {"type", optional_text(instance.type)},
+            {"region", optional_text(instance.region)},   {"zone", optional_text(instance.zone)},
             {"account", optional_text(instance.account)}, {"image", optional_text(instance.image)},
             {"source", optional_text(instance.source)}};
 }
@@ -104,7 +107,8 @@ std::string serialized(Json report) {
     std::string text = dump(report);
     if (text.size() <= max_report) return text;
     report["truncated"] = true;
-    for (auto& finding : report["findings"]) finding.erase("evidence");
+    for (auto& finding : report["findings"])
+        finding.erase("evidence");
     text = dump(report);
     if (text.size() <= max_report) return text;
     Json kept = Json::array();

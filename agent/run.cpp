@@ -16,7 +16,8 @@ namespace {
 
 bool switched_off(const Files& files) {
     const auto arguments = " " + files.read_value("/proc/cmdline").value_or("") + " ";
-    return files.exists("/etc/muster/disabled") || arguments.find(" muster=off ") != std::string::npos;
+    return files.exists("/etc/muster/disabled") ||
+           arguments.find(" muster=off ") != std::string::npos;
 }
 
 /// A configuration that can't be read at all is as wrong as one that makes no sense.
@@ -24,7 +25,8 @@ LoadedConfig load(const Files& files, const Options& options) {
     const auto layers = find_config_layers(files, options.configs);
     if (layers) return load_config(*layers);
     auto loaded = load_config({});
-    loaded.mistakes.push_back({.file = "configuration", .key = "", .problem = layers.error().message});
+    loaded.mistakes.push_back(
+        {.file = "configuration", .key = "", .problem = layers.error().message});
     return loaded;
 }
 
@@ -108,8 +110,9 @@ int run(const Options& options) {
     auto worker = Worker::start([&](const Worker::Send& send) {
         boot_in_real_world(loaded.config, session.start(), session.work_deadline(), send);
     });
-    const Ending ending = worker ? follow(*worker, record, session, *clock, signals ? signals->get() : -1)
-                                 : Ending::died;
+    const Ending ending =
+        worker ? follow(*worker, record, session, *clock, signals ? signals->get() : -1)
+               : Ending::died;
     const int status = session.conclude(record, ending);
     print(session, options.json);
     return status;

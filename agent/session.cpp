@@ -1,8 +1,7 @@
 #include "agent/session.h"
 
-#include <fmt/format.h>
-
 #include <cstdlib>
+#include <fmt/format.h>
 
 #include "agent/console.h"
 #include "agent/sys/log.h"
@@ -32,7 +31,8 @@ Session::Session(const Files& files, Clock& clock, const Config& config)
       uptime_at_start_(read_uptime(files)),
       boot_id_(files.read_value("/proc/sys/kernel/random/boot_id").value_or("unknown")),
       courier_(clock) {
-    for (const auto& sink : config.report.to) courier_.add(sink, files);
+    for (const auto& sink : config.report.to)
+        courier_.add(sink, files);
 }
 
 Record Session::first_record() const {

@@ -1,4 +1,5 @@
-// One run's dealings with the outside: what it announces, how it ends, what it leaves in /run/muster.
+// One run's dealings with the outside: what it announces, how it ends, what it leaves in
+// /run/muster.
 #pragma once
 
 #include <string>
@@ -21,8 +22,8 @@ class Session {
     /// What is known of this instance before any metadata: Nitro's firmware carries its id.
     [[nodiscard]] Record first_record() const;
 
-    /// Sends `in-progress` once, as soon as the instance can be named, and without its name when that
-    /// takes too long.
+    /// Sends `in-progress` once, as soon as the instance can be named, and without its name when
+    /// that takes too long.
     void announce(const Record& record);
 
     /// Decides, reports, waits for the delivery. Gives the report's exit status: 0, 1, 3 or 4.

@@ -1,9 +1,8 @@
 #include "agent/spool.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "agent/sys/log.h"
@@ -40,12 +39,10 @@ std::string Spool::name_of(const std::string& boot_id, unsigned sequence, const 
 }
 
 Result<void> Spool::put(const SpoolEntry& entry) const {
-    const Json json = {{"sink", entry.sink},
-                       {"boot_id", entry.boot_id},
-                       {"sequence", entry.sequence},
-                       {"time_ms", entry.time.time_since_epoch().count()},
-                       {"key", entry.message.key},
-                       {"body", entry.message.body}};
+    const Json json = {
+        {"sink", entry.sink},         {"boot_id", entry.boot_id},
+        {"sequence", entry.sequence}, {"time_ms", entry.time.time_since_epoch().count()},
+        {"key", entry.message.key},   {"body", entry.message.body}};
     return files_.write(std::string(folder) + entry.name,
                         json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }

@@ -1,8 +1,7 @@
 #include "agent/stages.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <random>
 
 #include "agent/sys/lock.h"
@@ -24,7 +23,9 @@ constexpr Duration look_every = std::chrono::milliseconds(100);
 // long is whole.
 constexpr Duration stable_for = std::chrono::milliseconds(300);
 
-std::uint64_t seed() { return std::random_device{}(); }
+std::uint64_t seed() {
+    return std::random_device{}();
+}
 
 probes::WaitNotice notices(Progress& progress) {
     return [&progress](std::string_view what, Instant until) { progress.waiting(what, until); };
@@ -102,7 +103,8 @@ void check_root(const World& world, const Config& config, Progress& progress, De
                                               .min_free_inodes = config.root.min_free_inodes,
                                               .io_deadline = config.root.io_deadline},
                                              deadline);
-    for (const auto& finding : findings) progress.finding(finding);
+    for (const auto& finding : findings)
+        progress.finding(finding);
 }
 
 void check_ebs(const World& world, const Config& config, const probes::Mapping& mapping,
@@ -142,23 +144,24 @@ bool enough(const Expectation& expectation, std::size_t count) {
 }
 
 std::vector<probes::KnownDisk> ephemeral_of(std::vector<probes::KnownDisk> known) {
-    std::erase_if(known, [](const auto& disk) {
-        return disk.origin != probes::Origin::instance_store;
-    });
+    std::erase_if(known,
+                  [](const auto& disk) { return disk.origin != probes::Origin::instance_store; });
     return known;
 }
 
 std::vector<std::string> names_of(const std::vector<probes::KnownDisk>& disks) {
     std::vector<std::string> names;
-    for (const auto& known : disks) names.push_back(known.disk.name);
+    for (const auto& known : disks)
+        names.push_back(known.disk.name);
     return names;
 }
 
 } // namespace
 
-std::optional<std::vector<probes::KnownDisk>>
-find_ephemeral(const World& world, const Config& config, const Known& known, Progress& progress,
-               Deadline deadline) {
+std::optional<std::vector<probes::KnownDisk>> find_ephemeral(const World& world,
+                                                             const Config& config,
+                                                             const Known& known, Progress& progress,
+                                                             Deadline deadline) {
     const auto expectation = config.ephemeral.expect.of(known.identity.instance_type);
     if (expectation.kind == Expectation::Kind::none) return std::vector<probes::KnownDisk>{};
 
@@ -178,8 +181,8 @@ find_ephemeral(const World& world, const Config& config, const Known& known, Pro
         if (names_of(disks) != before) since = world.clock.now();
         before = names_of(disks);
         // "any" has no number to wait for: there the set must stand still for a moment.
-        const bool still = expectation.kind != Expectation::Kind::any ||
-                           world.clock.now() - since >= stable_for;
+        const bool still =
+            expectation.kind != Expectation::Kind::any || world.clock.now() - since >= stable_for;
         const bool done = enough(expectation, disks.size()) && still;
         if (!done && !limit.passed(world.clock)) {
             progress.waiting(fmt::format("ephemeral disks: {} so far", disks.size()), limit.at);
@@ -195,8 +198,8 @@ find_ephemeral(const World& world, const Config& config, const Known& known, Pro
             "ephemeral", "disks", "ephemeral-missing",
             fmt::format("{} ephemeral disks ({}) after {:.0f} s, expected {}; a new instance is "
                         "quicker than waiting",
-                        disks.size(), fmt::join(before, ", "),
-                        seconds(world.clock.now() - start), expectation.count)));
+                        disks.size(), fmt::join(before, ", "), seconds(world.clock.now() - start),
+                        expectation.count)));
         return std::nullopt;
     }
 }
@@ -207,9 +210,8 @@ std::optional<lvm::Plan> plan_storage(const World& world, const Config& config,
                                       Deadline deadline) {
     StageScope stage(progress, "plan");
     // A run before this one may have been killed in the middle of an mkfs that still goes on.
-    if (const auto quiet =
-            Lock::wait_for(world.files.real(world.disk_lock).string(), world.clock,
-                           deadline.clipped(world.clock, config.ephemeral.deadline));
+    if (const auto quiet = Lock::wait_for(world.files.real(world.disk_lock).string(), world.clock,
+                                          deadline.clipped(world.clock, config.ephemeral.deadline));
         !quiet) {
         progress.finding(probes::failed("ephemeral", "disks", "ephemeral-stuck",
                                         "a command of an earlier run still writes to the disks: " +
@@ -217,7 +219,8 @@ std::optional<lvm::Plan> plan_storage(const World& world, const Config& config,
         return std::nullopt;
     }
     std::vector<lvm::ProvedDisk> proved;
-    for (const auto& known : disks) proved.push_back({known.disk, known.evidence});
+    for (const auto& known : disks)
+        proved.push_back({known.disk, known.evidence});
     const lvm::Machine machine{world.files, world.kernel, world.commands, world.clock};
     const auto situation =
         lvm::survey(machine, proved, config.ephemeral.layout, instance_id, deadline);

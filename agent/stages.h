@@ -43,8 +43,8 @@ find_ephemeral(const World& world, const Config& config, const Known& known, Pro
                                                     Progress& progress, Deadline deadline);
 
 /// Carries the plan out, or, in mode "observe", only reports it.
-void apply_plan(const World& world, const Config& config, const lvm::Plan& plan,
-                Progress& progress, Deadline deadline);
+void apply_plan(const World& world, const Config& config, const lvm::Plan& plan, Progress& progress,
+                Deadline deadline);
 
 /// The report's `storage` as it is now on the machine.
 void report_storage(const World& world, const Config& config, const lvm::Plan& plan,

@@ -34,7 +34,8 @@ Json devices_json(const std::vector<Disk>& disks) {
 
 Json steps_json(const lvm::Plan& plan) {
     Json list = Json::array();
-    for (const auto& step : plan.steps) list.push_back(lvm::describe(plan, step));
+    for (const auto& step : plan.steps)
+        list.push_back(lvm::describe(plan, step));
     return list;
 }
 
@@ -64,21 +65,23 @@ void report_storage(const World& world, const Config& config, const lvm::Plan& p
                       {"changes", steps_json(plan)}});
 }
 
-void apply_plan(const World& world, const Config& config, const lvm::Plan& plan,
-                Progress& progress, Deadline deadline) {
+void apply_plan(const World& world, const Config& config, const lvm::Plan& plan, Progress& progress,
+                Deadline deadline) {
     for (const auto& [subject, reason, message] : plan.refusals) {
         progress.finding(finding_of(subject, reason, message));
     }
     if (!plan.refusals.empty()) return;
     if (plan.disks.empty()) {
-        progress.finding(probes::pass("ephemeral", "disks", "no ephemeral disk, and none expected"));
+        progress.finding(
+            probes::pass("ephemeral", "disks", "no ephemeral disk, and none expected"));
         return;
     }
     if (!plan.steps.empty() && !config.ephemeral.writes_allowed) {
-        progress.finding(probes::unknown(
-            "ephemeral", "disks",
-            "an unknown key stands under `ephemeral` in the configuration, so what is wanted of the "
-            "disks is not wholly known and nothing was written; see the finding config-unknown-key"));
+        progress.finding(probes::unknown("ephemeral", "disks",
+                                         "an unknown key stands under `ephemeral` in the "
+                                         "configuration, so what is wanted of the "
+                                         "disks is not wholly known and nothing was written; see "
+                                         "the finding config-unknown-key"));
         return;
     }
     if (config.mode == Mode::observe) {
@@ -86,28 +89,27 @@ void apply_plan(const World& world, const Config& config, const lvm::Plan& plan,
                           {"volume_group", plan.group},
                           {"volumes", Json::array()},
                           {"would_change", steps_json(plan)}});
-        progress.finding(probes::pass("ephemeral", "disks",
-                                      fmt::format("observed only: {} steps were not taken",
-                                                  plan.steps.size())));
+        progress.finding(
+            probes::pass("ephemeral", "disks",
+                         fmt::format("observed only: {} steps were not taken", plan.steps.size())));
         return;
     }
     const auto done = [&]() -> std::expected<void, lvm::Failure> {
         StageScope stage(progress, "assembly");
         return lvm::apply(machine_of(world), plan, deadline,
                           {.begin = [&](const std::string& what) { progress.begin(what); },
-                           .end = [&](const std::string& what, const std::string& error) {
-                               progress.end(what, error);
-                           }});
+                           .end = [&](const std::string& what,
+                                      const std::string& error) { progress.end(what, error); }});
     }();
     report_storage(world, config, plan, progress, deadline);
     if (!done) {
         progress.finding(finding_of(plan.group, done.error().reason, done.error().message));
         return;
     }
-    progress.finding(probes::pass(
-        "ephemeral", plan.group,
-        plan.steps.empty() ? "assembled already, nothing was changed"
-                           : fmt::format("assembled from {} disks", plan.disks.size())));
+    progress.finding(probes::pass("ephemeral", plan.group,
+                                  plan.steps.empty()
+                                      ? "assembled already, nothing was changed"
+                                      : fmt::format("assembled from {} disks", plan.disks.size())));
 }
 
 } // namespace muster

@@ -1,8 +1,7 @@
 #include "agent/timeline.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace muster {
 namespace {
@@ -40,25 +39,25 @@ std::string draw_timeline(const Json& report, unsigned width) {
     }
     const unsigned bars = width / 2 - number_width;
     const unsigned names = width - bars - number_width - 3;
-    std::string text = fmt::format("{:<{}} {:>6} {:>7}\n", "stage", bars + names + 3, "at s", "took s");
+    std::string text =
+        fmt::format("{:<{}} {:>6} {:>7}\n", "stage", bars + names + 3, "at s", "took s");
     for (const auto& stage : stages) {
         const double start = number_of(stage, "start", 0);
         const double end = number_of(stage, "end", whole);
         auto name = text_of(stage, "stage");
         if (name.size() > names) name = name.substr(0, names - 2) + "..";
-        text += fmt::format("{:<{}} |{}| {:>5.2f} {:>7}\n", name, names,
-                            bar(start, end, whole, bars), start,
-                            stage.contains("end") && stage["end"].is_number()
-                                ? fmt::format("{:.2f}", end - start)
-                                : "open");
+        text += fmt::format(
+            "{:<{}} |{}| {:>5.2f} {:>7}\n", name, names, bar(start, end, whole, bars), start,
+            stage.contains("end") && stage["end"].is_number() ? fmt::format("{:.2f}", end - start)
+                                                              : "open");
     }
     return text;
 }
 
 std::string describe_report(const Json& report) {
     const auto instance = report.value("instance", Json::object());
-    std::string text = fmt::format(
-        "{} {}, {}\n", text_of(instance, "id"), text_of(report, "outcome"), text_of(report, "time"));
+    std::string text = fmt::format("{} {}, {}\n", text_of(instance, "id"),
+                                   text_of(report, "outcome"), text_of(report, "time"));
     if (const auto reason = report.find("reason"); reason != report.end()) {
         text += fmt::format("reason: {}: {}\nrecreate: {}\n", text_of(*reason, "code"),
                             text_of(*reason, "message"),
@@ -70,9 +69,9 @@ std::string describe_report(const Json& report) {
                             text_of(finding, "message"));
     }
     for (const auto& wait : report.value("waits", Json::array())) {
-        text += fmt::format("  waited  {:.2f} s for {} ({} looks): {}\n",
-                            number_of(wait, "seconds", 0), text_of(wait, "for"),
-                            wait.value("polls", 0), text_of(wait, "outcome"));
+        text +=
+            fmt::format("  waited  {:.2f} s for {} ({} looks): {}\n", number_of(wait, "seconds", 0),
+                        text_of(wait, "for"), wait.value("polls", 0), text_of(wait, "outcome"));
     }
     if (const auto counters = report.find("metadata"); counters != report.end()) {
         text += fmt::format("metadata: {} requests, {} retries, {} empty, {} disagreements",

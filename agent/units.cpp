@@ -35,7 +35,7 @@ std::optional<Amount> split(std::string_view text) {
 }
 
 template <std::size_t N>
-std::optional<std::uint64_t> scaled(std::string_view text, const std::array<Unit, N> &units,
+std::optional<std::uint64_t> scaled(std::string_view text, const std::array<Unit, N>& units,
                                     std::uint64_t limit) {
     const auto amount = split(text);
     if (!amount) {
@@ -49,10 +49,10 @@ std::optional<std::uint64_t> scaled(std::string_view text, const std::array<Unit
 }
 
 template <std::size_t N>
-std::string formatted(std::uint64_t value, const std::array<Unit, N> &units) {
-    const auto exact = [value](const Unit &unit) { return value % unit.factor == 0; };
+std::string formatted(std::uint64_t value, const std::array<Unit, N>& units) {
+    const auto exact = [value](const Unit& unit) { return value % unit.factor == 0; };
     const auto found = value == 0 ? units.end() : std::ranges::find_if(units, exact);
-    const Unit &unit = found == units.end() ? units.back() : *found;
+    const Unit& unit = found == units.end() ? units.back() : *found;
     return std::to_string(value / unit.factor) + std::string(unit.name);
 }
 

@@ -28,8 +28,8 @@ struct Verdict {
 /// failure calls for it, but never where somebody's data stands on the disks: it would be lost.
 [[nodiscard]] Verdict decide(const std::vector<probes::Finding>& findings, Ending ending);
 
-/// The advice that belongs to a reason code (design.md part A). An unknown code is a mistake of ours
-/// and condemns nobody.
+/// The advice that belongs to a reason code (design.md part A). An unknown code is a mistake of
+/// ours and condemns nobody.
 [[nodiscard]] bool advises_recreation(std::string_view code);
 
 /// True where the code is one of the interface's.

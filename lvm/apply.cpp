@@ -1,8 +1,7 @@
 #include "lvm/apply.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 
 #include "lvm/filesystem.h"
 #include "lvm/tool.h"
@@ -19,8 +18,9 @@ class Applier {
 
     Done operator()(const CreateGroup& step) const {
         if (auto same = still_the_same_disks(); !same) return same;
-        const auto command = create_group(lvm_, plan_.group, step.devices,
-                                          {std::string(owner_tag), instance_tag(plan_.instance_id)});
+        const auto command =
+            create_group(lvm_, plan_.group, step.devices,
+                         {std::string(owner_tag), instance_tag(plan_.instance_id)});
         if (auto made = must_run(machine_, command, deadline_); !made) return made;
         for (const auto& disk : plan_.disks) {
             if (auto labelled = carries_label(disk); !labelled) return labelled;
@@ -30,8 +30,8 @@ class Applier {
 
     Done operator()(const CreateVolume& step) const {
         if (auto same = still_the_same_disks(); !same) return same;
-        const auto command = create_volume(lvm_, plan_.group, plan_.devices, step.volume, step.size,
-                                           step.stripes);
+        const auto command =
+            create_volume(lvm_, plan_.group, plan_.devices, step.volume, step.size, step.stripes);
         if (auto made = must_run(machine_, command, deadline_); !made) return made;
         return there(step.volume.name);
     }
@@ -62,10 +62,10 @@ class Applier {
                 same("size", fmt::format("{}", disk.size / 512))) {
                 continue;
             }
-            return std::unexpected(
-                Failure{"cannot-tell", fmt::format("{} is no longer the disk that it was when the plan "
-                                                   "was made (serial \"{}\"); nothing was written",
-                                                   disk.node, disk.serial)});
+            return std::unexpected(Failure{
+                "cannot-tell", fmt::format("{} is no longer the disk that it was when the plan "
+                                           "was made (serial \"{}\"); nothing was written",
+                                           disk.node, disk.serial)});
         }
         return {};
     }
@@ -73,12 +73,11 @@ class Applier {
     Done carries_label(const Disk& disk) const {
         const auto content = machine_.kernel.content(disk.node, deadline_);
         if (!content) return std::unexpected(disk_failure(content.error()));
-        if (content->signatures.size() == 1 &&
-            content->signatures.front().type == "LVM2_member") {
+        if (content->signatures.size() == 1 && content->signatures.front().type == "LVM2_member") {
             return {};
         }
-        return std::unexpected(
-            Failure{"assembly-failed", "vgcreate ended well, but " + disk.node + " has no LVM label"});
+        return std::unexpected(Failure{"assembly-failed", "vgcreate ended well, but " + disk.node +
+                                                              " has no LVM label"});
     }
 
     Done there(const std::string& volume) const {
@@ -111,7 +110,9 @@ std::expected<void, Failure> apply(const Machine& machine, const Plan& plan, Dea
         notice.begin(what);
         const auto done = std::visit(applier, step);
         notice.end(what, done ? "" : done.error().message);
-        if (!done) return std::unexpected(Failure{done.error().reason, what + ": " + done.error().message});
+        if (!done)
+            return std::unexpected(
+                Failure{done.error().reason, what + ": " + done.error().message});
     }
     return {};
 }

@@ -1,8 +1,7 @@
 #include "lvm/filesystem.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 
 #include "agent/sys/mounts.h"
 #include "lvm/tool.h"
@@ -13,7 +12,8 @@ namespace {
 constexpr Duration mount_limit = std::chrono::seconds(60);
 
 std::string last_line(std::string text) {
-    while (text.ends_with('\n')) text.pop_back();
+    while (text.ends_with('\n'))
+        text.pop_back();
     return text.substr(text.rfind('\n') + 1);
 }
 
@@ -24,9 +24,11 @@ std::expected<void, Failure> must_run(const Machine& machine, const Command& com
     const auto output = machine.commands.run(command, deadline);
     if (!output) {
         const auto& error = output.error();
-        if (error.code == Errc::absent) return std::unexpected(Failure{"tool-missing", error.message});
-        return std::unexpected(error.code == Errc::stuck ? disk_failure(error)
-                                                         : Failure{"assembly-failed", error.message});
+        if (error.code == Errc::absent)
+            return std::unexpected(Failure{"tool-missing", error.message});
+        return std::unexpected(error.code == Errc::stuck
+                                   ? disk_failure(error)
+                                   : Failure{"assembly-failed", error.message});
     }
     if (output->exit_status == 0) return {};
     return std::unexpected(
@@ -49,10 +51,9 @@ std::expected<ActiveVolume, Failure> find_volume(const Machine& machine, const P
             return std::ranges::find(plan.disks, disk, &Disk::name) != plan.disks.end();
         });
     if (!on_our_disks || !node.uuid.starts_with("LVM-")) {
-        return std::unexpected(
-            Failure{"assembly-failed", fmt::format("{} ({}) lies on {}, not on this group's disks",
-                                                   found->first, node.uuid,
-                                                   fmt::join(node.disks, ", "))});
+        return std::unexpected(Failure{
+            "assembly-failed", fmt::format("{} ({}) lies on {}, not on this group's disks",
+                                           found->first, node.uuid, fmt::join(node.disks, ", "))});
     }
     return node;
 }
@@ -80,11 +81,10 @@ std::expected<void, Failure> make(const Machine& machine, const Plan& plan,
     if (!after) return std::unexpected(after.error());
     if (after->content.signatures.size() != 1 || after->content.unfinished ||
         after->content.signatures.front().type != to_string(step.volume.filesystem)) {
-        return std::unexpected(
-            Failure{"assembly-failed",
-                    fmt::format("{} ended well, but {} does not carry one whole {}",
-                                mkfs_name(step.volume.filesystem), node->node,
-                                to_string(step.volume.filesystem))});
+        return std::unexpected(Failure{
+            "assembly-failed", fmt::format("{} ended well, but {} does not carry one whole {}",
+                                           mkfs_name(step.volume.filesystem), node->node,
+                                           to_string(step.volume.filesystem))});
     }
     return {};
 }

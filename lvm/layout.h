@@ -18,7 +18,7 @@ enum class Layout { linear, striped };
 enum class Filesystem { xfs, ext4, none };
 
 struct VolumeLayout {
-    std::string name;                                     ///< of the logical volume
+    std::string name;                                      ///< of the logical volume
     std::variant<Percent, std::uint64_t> size = Percent{}; ///< or bytes
     Layout layout = Layout::striped;
     std::uint64_t stripe_size = 256 << 10; ///< bytes

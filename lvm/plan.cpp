@@ -1,8 +1,7 @@
 #include "lvm/plan.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 
 #include "lvm/tool.h"
 
@@ -94,8 +93,8 @@ class Planner {
         }
         if (const auto use = in_use(disk); !use.empty()) {
             refuse(disk.name, "ephemeral-foreign-data",
-                   fmt::format("{} {}{}; muster did not do that and leaves it alone", disk.node, use,
-                               found_on(candidate)));
+                   fmt::format("{} {}{}; muster did not do that and leaves it alone", disk.node,
+                               use, found_on(candidate)));
             return Standing::refused;
         }
         return judge_content(candidate, ours);
@@ -105,14 +104,15 @@ class Planner {
         const auto& [disk, evidence, content] = candidate;
         if (content.signatures.empty()) {
             if (content.zeroed || content.lvm_remains) return Standing::blank;
-            refuse(disk.name, "ephemeral-foreign-data",
-                   fmt::format("{} carries data without a signature that is known (its first or last "
-                               "MiB is not zero); {}",
-                               disk.node, advice()));
+            refuse(
+                disk.name, "ephemeral-foreign-data",
+                fmt::format("{} carries data without a signature that is known (its first or last "
+                            "MiB is not zero); {}",
+                            disk.node, advice()));
             return Standing::refused;
         }
-        const bool only_lvm = content.signatures.size() == 1 &&
-                              content.signatures.front().type == lvm_label;
+        const bool only_lvm =
+            content.signatures.size() == 1 && content.signatures.front().type == lvm_label;
         if (only_lvm) return judge_label(disk, ours);
         refuse(disk.name, "ephemeral-foreign-data",
                fmt::format("{} carries data that is not ours{}; {}", disk.node, found_on(candidate),
@@ -134,7 +134,8 @@ class Planner {
         const auto orphan = std::ranges::find_if(now_.lvm.orphans, is_disk);
         // A label that no group uses holds no data. An assembly that was cut short leaves such.
         if (orphan != now_.lvm.orphans.end() && !orphan->in_use) return Standing::blank;
-        refuse(disk.name, orphan == now_.lvm.orphans.end() ? "cannot-tell" : "ephemeral-foreign-data",
+        refuse(disk.name,
+               orphan == now_.lvm.orphans.end() ? "cannot-tell" : "ephemeral-foreign-data",
                fmt::format("{} carries an LVM label, and LVM does not say of which group; {}",
                            disk.node, advice()));
         return Standing::refused;
@@ -142,14 +143,15 @@ class Planner {
 
     [[nodiscard]] std::string foreign_group(const Disk& disk, const VolumeGroup& group) const {
         if (group.has_tag(owner_tag)) {
-            return fmt::format("{} belongs to the volume group {} of another instance ({}), this one is "
-                               "{}; {}",
-                               disk.node, group.name, fmt::join(group.tags, ", "), now_.instance_id,
-                               advice());
+            return fmt::format(
+                "{} belongs to the volume group {} of another instance ({}), this one is "
+                "{}; {}",
+                disk.node, group.name, fmt::join(group.tags, ", "), now_.instance_id, advice());
         }
-        return fmt::format("{} belongs to the volume group {}, which is not ours (it has no tag \"{}\"); "
-                           "{}",
-                           disk.node, group.name, owner_tag, advice());
+        return fmt::format(
+            "{} belongs to the volume group {}, which is not ours (it has no tag \"{}\"); "
+            "{}",
+            disk.node, group.name, owner_tag, advice());
     }
 
     static std::string found_on(const Candidate& candidate) {
@@ -174,9 +176,10 @@ class Planner {
             });
             if (ours && !active.disks.empty()) continue;
             refuse(name, "ephemeral-foreign-data",
-                   fmt::format("a device-mapper node {} exists already, on {}, and is not ours; choose "
-                               "another ephemeral.volume_group",
-                               name, fmt::join(active.disks, ", ")));
+                   fmt::format(
+                       "a device-mapper node {} exists already, on {}, and is not ours; choose "
+                       "another ephemeral.volume_group",
+                       name, fmt::join(active.disks, ", ")));
         }
     }
 
@@ -201,7 +204,8 @@ class Planner {
     void plan_new_group(const std::vector<const Candidate*>& blank) {
         use(blank);
         plan_.steps.emplace_back(CreateGroup{plan_.devices});
-        for (const auto& volume : now_.layout.volumes) plan_new_volume(volume);
+        for (const auto& volume : now_.layout.volumes)
+            plan_new_volume(volume);
     }
 
     void plan_new_volume(const VolumeLayout& volume) {
@@ -280,9 +284,10 @@ class Planner {
             if (mount == nullptr) continue;
             const auto other = now_.mounted_on.find(mount->volume.mount);
             if (other == now_.mounted_on.end()) continue;
-            refuse(mount->volume.mount, "mount-failed",
-                   fmt::format("{} is mounted at {} already; unmount it or choose another mount point",
-                               other->second, mount->volume.mount));
+            refuse(
+                mount->volume.mount, "mount-failed",
+                fmt::format("{} is mounted at {} already; unmount it or choose another mount point",
+                            other->second, mount->volume.mount));
         }
     }
 
@@ -310,7 +315,9 @@ std::expected<FilesystemNeed, Refusal> filesystem_needed(const DiskContent& cont
                     volume.name, describe(found), wanted)});
 }
 
-Plan make_plan(const Situation& situation) { return Planner(situation).make(); }
+Plan make_plan(const Situation& situation) {
+    return Planner(situation).make();
+}
 
 std::string describe(const Signature& signature) {
     std::string text = signature.type;
@@ -326,10 +333,9 @@ std::string describe(const Plan& plan, const Step& step) {
                                names_of(create.devices));
         }
         std::string operator()(const CreateVolume& create) const {
-            return fmt::format("create the volume {} of {} in {}, {}", create.volume.name,
-                               create.size, plan.group,
-                               create.stripes > 1
-                                   ? fmt::format("striped over {} disks by {} KiB", create.stripes,
+            return fmt::format(
+                "create the volume {} of {} in {}, {}", create.volume.name, create.size, plan.group,
+                create.stripes > 1 ? fmt::format("striped over {} disks by {} KiB", create.stripes,
                                                  create.volume.stripe_size >> 10)
                                    : std::string("linear"));
         }

@@ -38,8 +38,8 @@ struct Situation {
     std::string instance_id;
     GroupLayout layout;
     std::vector<Candidate> candidates;
-    Report lvm; ///< of those candidates that carry an LVM label
-    std::map<std::string, ActiveVolume> active;   ///< by device-mapper name
+    Report lvm;                                    ///< of those candidates that carry an LVM label
+    std::map<std::string, ActiveVolume> active;    ///< by device-mapper name
     std::map<std::string, std::string> mounted_on; ///< wanted mount point -> what is mounted there
 };
 
@@ -84,8 +84,8 @@ struct Plan {
 
 /// Whether a volume of ours needs a filesystem made, by what is on it now.
 enum class FilesystemNeed { none, make, make_over_unfinished };
-[[nodiscard]] std::expected<FilesystemNeed, Refusal>
-filesystem_needed(const DiskContent& content, const VolumeLayout& volume);
+[[nodiscard]] std::expected<FilesystemNeed, Refusal> filesystem_needed(const DiskContent& content,
+                                                                       const VolumeLayout& volume);
 
 /// "create the volume group muster on /dev/nvme1n1, /dev/nvme2n1"
 [[nodiscard]] std::string describe(const Plan& plan, const Step& step);

@@ -1,9 +1,8 @@
 #include "lvm/report.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 namespace muster::lvm {
@@ -124,9 +123,10 @@ bool VolumeGroup::partial() const {
 Result<Report> parse_report(std::string_view text) {
     const auto json = Json::parse(text, nullptr, false);
     if (!json.is_object() || !json.contains("report") || !json["report"].is_array()) {
-        return fail(Errc::malformed, fmt::format("lvm fullreport: expected {{\"report\": [...]}}, found {} "
-                                                 "bytes that begin \"{}\"",
-                                                 text.size(), text.substr(0, 40)));
+        return fail(Errc::malformed,
+                    fmt::format("lvm fullreport: expected {{\"report\": [...]}}, found {} "
+                                "bytes that begin \"{}\"",
+                                text.size(), text.substr(0, 40)));
     }
     Report report;
     std::string problem;

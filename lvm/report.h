@@ -47,8 +47,8 @@ struct Report {
     std::vector<PhysicalVolume> orphans; ///< labelled, in no group
 };
 
-/// `malformed` with what was missing. Fields that we don't ask for are passed over; their order is of
-/// no matter.
+/// `malformed` with what was missing. Fields that we don't ask for are passed over; their order is
+/// of no matter.
 [[nodiscard]] Result<Report> parse_report(std::string_view json);
 
 } // namespace muster::lvm

@@ -1,9 +1,8 @@
 #include "lvm/survey.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
+#include <fmt/format.h>
 
 #include "agent/sys/mounts.h"
 #include "lvm/tool.h"
@@ -30,9 +29,8 @@ bool has_label(const Candidate& candidate) {
 }
 
 /// What LVM says of the disks that carry its label; nothing is asked where none does.
-std::expected<Report, Failure> ask_lvm(const Machine& machine,
-                                       const std::vector<Candidate>& candidates,
-                                       Deadline deadline) {
+std::expected<Report, Failure>
+ask_lvm(const Machine& machine, const std::vector<Candidate>& candidates, Deadline deadline) {
     std::vector<std::string> nodes;
     for (const auto& candidate : candidates) {
         if (has_label(candidate)) nodes.push_back(candidate.disk.node);
@@ -72,8 +70,9 @@ std::expected<ActiveVolume, Failure> read_node(const Machine& machine, const std
     const auto size = machine.files.read_value(folder + "size");
     const auto disks = machine.files.list(folder + "slaves");
     const auto number = machine.kernel.block_device(volume.node);
-    for (const auto* error : {uuid ? nullptr : &uuid.error(), size ? nullptr : &size.error(),
-                              disks ? nullptr : &disks.error(), number ? nullptr : &number.error()}) {
+    for (const auto* error :
+         {uuid ? nullptr : &uuid.error(), size ? nullptr : &size.error(),
+          disks ? nullptr : &disks.error(), number ? nullptr : &number.error()}) {
         if (error != nullptr) return std::unexpected(Failure{"cannot-tell", error->message});
     }
     volume.uuid = *uuid;
@@ -86,8 +85,7 @@ std::expected<ActiveVolume, Failure> read_node(const Machine& machine, const std
             volume.mounts.push_back(mount.target);
         }
     }
-    auto content =
-        machine.kernel.content(volume.node, deadline.clipped(machine.clock, look_limit));
+    auto content = machine.kernel.content(volume.node, deadline.clipped(machine.clock, look_limit));
     if (!content) return std::unexpected(disk_failure(content.error()));
     volume.content = std::move(*content);
     return volume;

@@ -34,13 +34,12 @@ struct Machine {
 
 /// Looks at each disk (isolated, since a sick one may hang), at LVM where a disk carries its label,
 /// at device-mapper and at the mounts.
-[[nodiscard]] std::expected<Situation, Failure> survey(const Machine& machine,
-                                                       const std::vector<ProvedDisk>& disks,
-                                                       const GroupLayout& layout,
-                                                       const std::string& instance_id,
-                                                       Deadline deadline);
+[[nodiscard]] std::expected<Situation, Failure>
+survey(const Machine& machine, const std::vector<ProvedDisk>& disks, const GroupLayout& layout,
+       const std::string& instance_id, Deadline deadline);
 
-/// The device-mapper nodes whose name begins as those of `group` do, from sysfs, and what is on each.
+/// The device-mapper nodes whose name begins as those of `group` do, from sysfs, and what is on
+/// each.
 [[nodiscard]] std::expected<std::map<std::string, ActiveVolume>, Failure>
 read_active(const Machine& machine, const std::string& group, Deadline deadline);
 

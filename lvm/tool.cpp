@@ -1,8 +1,7 @@
 #include "lvm/tool.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 
 namespace muster::lvm {
 namespace {
@@ -58,7 +57,8 @@ Command create_group(const std::string& lvm, const std::string& group,
     // Not activated by udev at the next boot: one missing disk would leave half a group behind
     // (lvm2 issue 174), and muster activates it when all is proved.
     append(command, "--setautoactivation", "n");
-    for (const auto& tag : tags) append(command, "--addtag", tag);
+    for (const auto& tag : tags)
+        append(command, "--addtag", tag);
     append(command, "--", group);
     command.argv.insert(command.argv.end(), devices.begin(), devices.end());
     return command;
@@ -69,8 +69,8 @@ Command create_volume(const std::string& lvm, const std::string& group,
                       const std::string& size, unsigned stripes) {
     auto command = lvm_command(lvm, "lvcreate", devices);
     command.writes_disks = true;
-    // In a group that is proved ours LVM may wipe what it finds at the start of the new volume: what
-    // the disks held before they came to us.
+    // In a group that is proved ours LVM may wipe what it finds at the start of the new volume:
+    // what the disks held before they came to us.
     append(command, "--yes", "--wipesignatures", "y", "--zero", "y", "--name", volume.name);
     append(command, size.ends_with('b') ? "--size" : "--extents", size);
     if (stripes > 1) {
@@ -107,8 +107,8 @@ Command make_filesystem(const std::string& mkfs, const VolumeLayout& volume,
         std::string extended = "nodiscard,lazy_itable_init=1";
         constexpr std::uint64_t block = 4096;
         if (stripes > 1) {
-            extended += fmt::format(",stride={},stripe_width={}", stripe / block,
-                                    stripe / block * stripes);
+            extended +=
+                fmt::format(",stride={},stripe_width={}", stripe / block, stripe / block * stripes);
         }
         append(command, "-L", volume.name.substr(0, 16), "-b", std::to_string(block), "-E",
                extended);
@@ -118,7 +118,9 @@ Command make_filesystem(const std::string& mkfs, const VolumeLayout& volume,
     return command;
 }
 
-std::string mkfs_name(Filesystem filesystem) { return "mkfs." + to_string(filesystem); }
+std::string mkfs_name(Filesystem filesystem) {
+    return "mkfs." + to_string(filesystem);
+}
 
 std::string to_string(Filesystem filesystem) {
     switch (filesystem) {
@@ -132,7 +134,8 @@ std::string to_string(Filesystem filesystem) {
 std::string mapper_name(std::string_view group, std::string_view volume) {
     std::string name;
     const auto append_doubled = [&](std::string_view part) {
-        for (const char c : part) name += c == '-' ? std::string("--") : std::string(1, c);
+        for (const char c : part)
+            name += c == '-' ? std::string("--") : std::string(1, c);
     };
     append_doubled(group);
     name += '-';

@@ -25,8 +25,8 @@ inline constexpr std::string_view owner_tag = "muster";
 /// disks of another machine.
 [[nodiscard]] Command read_report(const std::string& lvm, const std::vector<std::string>& devices);
 
-/// Never with --yes or --force: with standard input closed, LVM's own question ("signature detected,
-/// wipe it?") is the second refusal.
+/// Never with --yes or --force: with standard input closed, LVM's own question ("signature
+/// detected, wipe it?") is the second refusal.
 [[nodiscard]] Command create_group(const std::string& lvm, const std::string& group,
                                    const std::vector<std::string>& devices,
                                    const std::vector<std::string>& tags);

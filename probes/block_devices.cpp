@@ -1,10 +1,9 @@
 #include "probes/block_devices.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <fmt/format.h>
 
 #include "agent/sys/mounts.h"
 
@@ -59,8 +58,8 @@ class DiskReader {
         const auto text = files_.read_value(folder_ + attribute);
         if (!text) return not_known(text.error());
         if (!parse(*text, to)) {
-            not_known({Errc::malformed, fmt::format("{}{}: expected a number, found \"{}\"", folder_,
-                                                    attribute, *text)});
+            not_known({Errc::malformed, fmt::format("{}{}: expected a number, found \"{}\"",
+                                                    folder_, attribute, *text)});
         }
     }
 
@@ -188,7 +187,8 @@ std::vector<std::string> parse_swaps(std::string_view text) {
     while (!text.empty()) {
         const auto line = text.substr(0, text.find('\n'));
         text.remove_prefix(std::min(line.size() + 1, text.size()));
-        if (!header && line.starts_with('/')) paths.emplace_back(line.substr(0, line.find_first_of(" \t")));
+        if (!header && line.starts_with('/'))
+            paths.emplace_back(line.substr(0, line.find_first_of(" \t")));
         header = false;
     }
     return paths;

@@ -1,5 +1,5 @@
-// The machine's disks, from sysfs and /proc: never from udev's links, which vanish on "change" events
-// (ec2-utils issue 22) and have pointed at the wrong disk (issue 37).
+// The machine's disks, from sysfs and /proc: never from udev's links, which vanish on "change"
+// events (ec2-utils issue 22) and have pointed at the wrong disk (issue 37).
 #pragma once
 
 #include <optional>

@@ -1,8 +1,7 @@
 #include "probes/ebs.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <set>
 
 #include "probes/block_devices.h"
@@ -30,14 +29,15 @@ class Look {
     /// The disk that was attached as `device`.
     [[nodiscard]] const Disk* attached_as(std::string_view device) {
         for (const auto& disk : disks_) {
-            if (disk.model == ebs_model && same_device_name(vendor_name(disk), device)) return &disk;
+            if (disk.model == ebs_model && same_device_name(vendor_name(disk), device))
+                return &disk;
         }
         auto name = device;
         if (name.starts_with("/dev/")) name.remove_prefix(5);
         const auto numbers = resolve_mapped_name(kernel_, name);
         for (const auto& disk : disks_) {
-            // The node's name proves something only where the kernel took it from the mapping (Xen);
-            // an NVMe disk's node has a number that changes from boot to boot.
+            // The node's name proves something only where the kernel took it from the mapping
+            // (Xen); an NVMe disk's node has a number that changes from boot to boot.
             if (disk.model.empty() &&
                 std::ranges::find(numbers, DeviceNumber{disk.major, disk.minor}) != numbers.end()) {
                 return &disk;
@@ -102,8 +102,9 @@ Finding probe_found(Kernel& kernel, const ExpectedVolume& volume, const Disk& di
                                          described(volume), disk.serial, disk.node));
     }
     if (volume.min_size && disk.size < *volume.min_size) {
-        return wrong(volume, fmt::format("{}: {} has {} bytes, expected {} at least",
-                                         described(volume), disk.node, disk.size, *volume.min_size));
+        return wrong(volume,
+                     fmt::format("{}: {} has {} bytes, expected {} at least", described(volume),
+                                 disk.node, disk.size, *volume.min_size));
     }
     const auto slowest =
         kernel.read_blocks(disk.node, probe_offsets(disk.size), read_length, deadline);
@@ -138,7 +139,8 @@ std::vector<VolumeReport> probe_volumes(const Files& files, Kernel& kernel, Cloc
     const Instant start = clock.now();
     std::vector<VolumeReport> reports(expected.size());
     std::set<std::size_t> sought;
-    for (std::size_t i = 0; i < expected.size(); ++i) sought.insert(i);
+    for (std::size_t i = 0; i < expected.size(); ++i)
+        sought.insert(i);
 
     for (unsigned polls = 1; !sought.empty(); ++polls) {
         const auto disks = read_disks(files, kernel);
@@ -158,16 +160,16 @@ std::vector<VolumeReport> probe_volumes(const Files& files, Kernel& kernel, Cloc
                            .polls = polls,
                            .outcome = disk ? "found" : "gave up"};
             if (disk) {
-                report.finding = probe_found(kernel, volume, *disk,
-                                             deadline.clipped(clock, io_deadline));
+                report.finding =
+                    probe_found(kernel, volume, *disk, deadline.clipped(clock, io_deadline));
             } else if (!disks) {
                 report.finding = unknown("ebs", volume.name, disks.error().message);
             } else {
-                report.finding =
-                    failed("ebs", volume.name, "ebs-missing",
-                           fmt::format("{}: not there after {:.0f} s; attaching it has failed or is "
-                                       "slow, and a new instance is quicker",
-                                       described(volume), report.wait.seconds));
+                report.finding = failed(
+                    "ebs", volume.name, "ebs-missing",
+                    fmt::format("{}: not there after {:.0f} s; attaching it has failed or is "
+                                "slow, and a new instance is quicker",
+                                described(volume), report.wait.seconds));
             }
             next = sought.erase(next);
         }
@@ -190,10 +192,10 @@ std::string parse_vendor_name(std::string_view data) {
     if (data.size() < offset + length) return "";
     auto name = data.substr(offset, length);
     name = name.substr(0, name.find('\0'));
-    while (name.ends_with(' ')) name.remove_suffix(1);
-    const bool plain = std::ranges::all_of(name, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '/';
-    });
+    while (name.ends_with(' '))
+        name.remove_suffix(1);
+    const bool plain = std::ranges::all_of(
+        name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '/'; });
     return plain ? std::string(name) : "";
 }
 

@@ -33,17 +33,18 @@ struct VolumeReport {
 /// Waits for every volume side by side, each to its own deadline, then reads each at its start,
 /// middle and end, past the page cache. `io_deadline`: a volume that has not answered by then is
 /// stuck.
-[[nodiscard]] std::vector<VolumeReport>
-probe_volumes(const Files& files, Kernel& kernel, Clock& clock,
-              const std::vector<ExpectedVolume>& expected, Duration io_deadline, Deadline deadline,
-              const WaitNotice& notice);
+[[nodiscard]] std::vector<VolumeReport> probe_volumes(const Files& files, Kernel& kernel,
+                                                      Clock& clock,
+                                                      const std::vector<ExpectedVolume>& expected,
+                                                      Duration io_deadline, Deadline deadline,
+                                                      const WaitNotice& notice);
 
 /// Every confirmed ebsN of the mapping, as expectations.
 [[nodiscard]] std::vector<ExpectedVolume> volumes_of(const Mapping& mapping);
 
-/// The device name that EC2 writes into Identify Controller, bytes 3072 to 3103: "/dev/sdf" or "sdf",
-/// padded with spaces or zeros. Empty where there is none (not EC2's controller). `data`: the 4096
-/// bytes of Identify.
+/// The device name that EC2 writes into Identify Controller, bytes 3072 to 3103: "/dev/sdf" or
+/// "sdf", padded with spaces or zeros. Empty where there is none (not EC2's controller). `data`:
+/// the 4096 bytes of Identify.
 [[nodiscard]] std::string parse_vendor_name(std::string_view data);
 
 } // namespace muster::probes

@@ -1,8 +1,7 @@
 #include "probes/ephemeral.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 
 #include "probes/block_devices.h"
 
@@ -29,7 +28,8 @@ KnownDisk tell_origin(const Disk& disk, const Mapping& mapping, const MappedNumb
         return {disk, Origin::ebs, fmt::format("NVMe model \"{}\"", disk.model), ""};
     }
     if (!disk.model.empty()) {
-        return {disk, Origin::unknown, fmt::format("model \"{}\" is not one of EC2's", disk.model), ""};
+        return {disk, Origin::unknown, fmt::format("model \"{}\" is not one of EC2's", disk.model),
+                ""};
     }
     const auto names = names_of(disk, numbers);
     if (names.empty()) return {disk, Origin::unknown, "no model, and no mapping names it", ""};
@@ -53,7 +53,8 @@ KnownDisk tell_origin(const Disk& disk, const Mapping& mapping, const MappedNumb
 
 MappedNumbers resolve_mapping(Kernel& kernel, const Mapping& mapping) {
     MappedNumbers numbers;
-    for (const auto& [name, device] : mapping) numbers[name] = resolve_mapped_name(kernel, device);
+    for (const auto& [name, device] : mapping)
+        numbers[name] = resolve_mapped_name(kernel, device);
     return numbers;
 }
 
@@ -61,7 +62,8 @@ std::vector<KnownDisk> tell_origins(const std::vector<Disk>& disks, const Mappin
                                     const MappedNumbers& numbers) {
     std::vector<KnownDisk> known;
     known.reserve(disks.size());
-    for (const auto& disk : disks) known.push_back(tell_origin(disk, mapping, numbers));
+    for (const auto& disk : disks)
+        known.push_back(tell_origin(disk, mapping, numbers));
     return known;
 }
 

@@ -34,9 +34,8 @@ using MappedNumbers = std::map<std::string, std::vector<DeviceNumber>>;
 /// Pure. A disk is ephemeral by its NVMe model; or, where it has no model at all (Xen), by a
 /// confirmed ephemeralN mapping of a name that no other entry claims. Never by subtraction ("every
 /// disk that is not EBS": toil pull request 2253 formatted a root volume so), never by name alone.
-[[nodiscard]] std::vector<KnownDisk> tell_origins(const std::vector<Disk>& disks,
-                                                  const Mapping& mapping,
-                                                  const MappedNumbers& numbers);
+[[nodiscard]] std::vector<KnownDisk>
+tell_origins(const std::vector<Disk>& disks, const Mapping& mapping, const MappedNumbers& numbers);
 
 /// The mapping's names, looked up on this machine.
 [[nodiscard]] MappedNumbers resolve_mapping(Kernel& kernel, const Mapping& mapping);

@@ -36,9 +36,12 @@ Finding unknown(std::string check, std::string subject, std::string message) {
 }
 
 void to_json(nlohmann::json& json, const Finding& finding) {
-    json = {{"check", finding.check},     {"subject", finding.subject},
-            {"status", to_string(finding.status)}, {"gating", finding.gating},
-            {"code", finding.code},       {"message", finding.message},
+    json = {{"check", finding.check},
+            {"subject", finding.subject},
+            {"status", to_string(finding.status)},
+            {"gating", finding.gating},
+            {"code", finding.code},
+            {"message", finding.message},
             {"evidence", finding.evidence}};
 }
 

@@ -1,8 +1,7 @@
 #include "probes/metadata.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 
 #include "agent/sys/schedule.h"
 #include "probes/confirmation.h"
@@ -93,8 +92,8 @@ class Pursuit {
 
     [[nodiscard]] Result<Confirmed<T>> result() const {
         if (!done()) {
-            return fail(last_error_.value_or(
-                            Error{Errc::timed_out, "instance metadata: too few equal answers in time"}),
+            return fail(last_error_.value_or(Error{
+                            Errc::timed_out, "instance metadata: too few equal answers in time"}),
                         fmt::format("not confirmed ({} of the readings in a row agreed, {} failed)",
                                     confirmation_.in_a_row(), failures_));
         }

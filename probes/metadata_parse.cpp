@@ -1,6 +1,5 @@
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "probes/metadata.h"
@@ -49,9 +48,12 @@ Result<Identity> parse_identity(std::string_view document) {
         std::string_view prefix;
         std::string& to;
     } fields[] = {
-        {"instanceId", "i-", identity.instance_id},   {"instanceType", "", identity.instance_type},
-        {"imageId", "ami-", identity.image},          {"accountId", "", identity.account},
-        {"region", "", identity.region},              {"availabilityZone", "", identity.zone},
+        {"instanceId", "i-", identity.instance_id},
+        {"instanceType", "", identity.instance_type},
+        {"imageId", "ami-", identity.image},
+        {"accountId", "", identity.account},
+        {"region", "", identity.region},
+        {"availabilityZone", "", identity.zone},
     };
     for (const auto& [name, prefix, to] : fields) {
         if (!field(name, prefix, to)) {
@@ -71,8 +73,9 @@ Result<std::vector<std::string>> parse_mapping_names(std::string_view listing) {
         const auto name = trimmed(rest.substr(0, end));
         rest.remove_prefix(std::min(end + 1, rest.size()));
         if (!is_word(name, "-_") || names.size() == max_names) {
-            return fail(Errc::malformed, "block-device-mapping: expected names like \"ephemeral0\", found " +
-                                             excerpt(name));
+            return fail(Errc::malformed,
+                        "block-device-mapping: expected names like \"ephemeral0\", found " +
+                            excerpt(name));
         }
         names.emplace_back(name);
     }
@@ -87,9 +90,10 @@ Result<std::string> parse_mapping_device(std::string_view text) {
     auto device = trimmed(text);
     if (device.starts_with("/dev/")) device.remove_prefix(5);
     if (!is_word(device, "")) {
-        return fail(Errc::malformed,
-                    "block-device-mapping: expected a device like \"sdb\" or \"/dev/xvdb\", found " +
-                        excerpt(text));
+        return fail(
+            Errc::malformed,
+            "block-device-mapping: expected a device like \"sdb\" or \"/dev/xvdb\", found " +
+                excerpt(text));
     }
     return std::string(device);
 }

@@ -17,8 +17,8 @@ constexpr std::string_view token_path = "/latest/api/token";
 constexpr auto token_life = std::chrono::seconds(300);
 constexpr auto token_margin = std::chrono::seconds(30);
 
-// The service is link-local: it answers within milliseconds or it doesn't. A longer wait for one try
-// only takes time from the next.
+// The service is link-local: it answers within milliseconds or it doesn't. A longer wait for one
+// try only takes time from the next.
 constexpr auto connect_limit = std::chrono::seconds(1);
 constexpr auto total_limit = std::chrono::seconds(2);
 constexpr std::size_t max_body = 64 << 10;
@@ -60,7 +60,8 @@ std::unexpected<ReadingError> MetadataService::refuse(const HttpRequest& request
     return std::unexpected(ReadingError{
         .error = {code, fmt::format("instance metadata: {} {}: answered {}, expected 200",
                                     request.method, request.url, response.status)},
-        .retry_after = retry_after ? parse_retry_after(*retry_after, clock_.wall()) : Duration::zero(),
+        .retry_after =
+            retry_after ? parse_retry_after(*retry_after, clock_.wall()) : Duration::zero(),
         .of_service = code == Errc::throttled || code == Errc::unauthorized,
     });
 }

@@ -1,8 +1,7 @@
 #include "probes/root_volume.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 
 #include "agent/sys/mounts.h"
 
@@ -19,10 +18,11 @@ Finding probe_mount(const Files& files) {
                                    [](const Mount& mount) { return mount.target == "/"; });
     if (root == mounts->rend()) return unknown("root", "mount", "mountinfo names no mount at /");
     if (root->read_only) {
-        return failed("root", "mount", "root-read-only",
-                      fmt::format("/ ({} on {}) is mounted read-only, expected read-write; the kernel "
-                                  "does so after an I/O error",
-                                  root->filesystem, root->source));
+        return failed(
+            "root", "mount", "root-read-only",
+            fmt::format("/ ({} on {}) is mounted read-only, expected read-write; the kernel "
+                        "does so after an I/O error",
+                        root->filesystem, root->source));
     }
     auto finding = pass("root", "mount", "/ is mounted read-write");
     finding.evidence = {{"source", root->source}, {"filesystem", root->filesystem}};
@@ -31,8 +31,8 @@ Finding probe_mount(const Files& files) {
 
 Finding room(std::string subject, std::uint64_t free, std::uint64_t whole, const Share& least) {
     const auto wanted = least.of(whole);
-    const auto message = fmt::format("/ has {} of {} {} free, expected {} at least", free, whole,
-                                     subject, wanted);
+    const auto message =
+        fmt::format("/ has {} of {} {} free, expected {} at least", free, whole, subject, wanted);
     auto finding = free < wanted ? failed("root", subject, "root-full", message)
                                  : pass("root", subject, message);
     finding.evidence = {{"free", free}, {"size", whole}};

@@ -7,7 +7,8 @@ Result<std::string> read_token(const std::string& path, const Files& files) {
     if (path.empty()) return "";
     auto text = files.read(path, 16 << 10);
     if (!text) return fail(text.error(), "token_file");
-    while (!text->empty() && (text->back() == '\n' || text->back() == '\r')) text->pop_back();
+    while (!text->empty() && (text->back() == '\n' || text->back() == '\r'))
+        text->pop_back();
     // Whatever else a header must not hold would let the file's owner write other headers.
     if (text->empty() || text->find_first_of("\r\n") != std::string::npos) {
         return fail(Errc::malformed, "token_file: " + path + ": expected one line with the token");

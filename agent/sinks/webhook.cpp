@@ -20,21 +20,21 @@ class Webhook : public Sink {
 
     [[nodiscard]] std::expected<void, SinkError> deliver(const Message& message,
                                                          Duration limit) override {
-        HttpRequest request{.method = "POST",
-                            .url = url_,
-                            .headers = {{"Content-Type", "application/json"},
-                                        {"Idempotency-Key", message.key}},
-                            .body = message.body,
-                            .connect_limit = std::min(limit, connect_limit),
-                            .total_limit = limit,
-                            .max_body = 64 << 10};
+        HttpRequest request{
+            .method = "POST",
+            .url = url_,
+            .headers = {{"Content-Type", "application/json"}, {"Idempotency-Key", message.key}},
+            .body = message.body,
+            .connect_limit = std::min(limit, connect_limit),
+            .total_limit = limit,
+            .max_body = 64 << 10};
         if (!token_.empty()) request.headers.emplace_back("Authorization", "Bearer " + token_);
         const auto response = http_->attempt(request);
         if (!response) {
             const auto& error = response.error();
-            return std::unexpected(SinkError{
-                .error = error,
-                .final = !is_retryable(error.code) && error.code != Errc::interrupted});
+            return std::unexpected(
+                SinkError{.error = error,
+                          .final = !is_retryable(error.code) && error.code != Errc::interrupted});
         }
         if (response->status >= 200 && response->status < 300) return {};
         return std::unexpected(refusal(*response));
@@ -47,9 +47,8 @@ class Webhook : public Sink {
         return {.error = {again ? Errc::transient : Errc::denied,
                           fmt::format("answered {}, expected 2xx: {}", response.status,
                                       response.body.substr(0, 500))},
-                .retry_after = retry_after
-                                   ? parse_retry_after(*retry_after, clock_.wall())
-                                   : Duration::zero(),
+                .retry_after =
+                    retry_after ? parse_retry_after(*retry_after, clock_.wall()) : Duration::zero(),
                 .final = !again};
     }
 

@@ -1,11 +1,9 @@
 #include "agent/sys/clock.h"
 
-#include <pthread.h>
-
-#include <fmt/format.h>
-
 #include <cerrno>
 #include <ctime>
+#include <fmt/format.h>
+#include <pthread.h>
 
 namespace muster {
 namespace {
@@ -80,7 +78,9 @@ class SystemClock : public Clock {
 
 } // namespace
 
-std::unique_ptr<Clock> make_system_clock() { return std::make_unique<SystemClock>(); }
+std::unique_ptr<Clock> make_system_clock() {
+    return std::make_unique<SystemClock>();
+}
 
 std::string to_rfc3339(WallTime time) {
     const auto day = std::chrono::floor<std::chrono::days>(time);

@@ -16,7 +16,9 @@ using Instant = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 using WallTime = std::chrono::sys_time<std::chrono::milliseconds>;
 
 /// Seconds as a number, for reports and messages.
-[[nodiscard]] inline double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
+[[nodiscard]] inline double seconds(Duration d) {
+    return std::chrono::duration<double>(d).count();
+}
 
 /// A piece of work that goes on beside its caller; `Clock::wait` ends it.
 class Job {

@@ -21,8 +21,8 @@ struct Signature {
 
 /// One whole disk (not a partition, not a device-mapper node).
 struct Disk {
-    std::string name;     ///< the kernel's: "nvme1n1", "xvdb"
-    std::string node;     ///< the path to open: "/dev/nvme1n1"
+    std::string name; ///< the kernel's: "nvme1n1", "xvdb"
+    std::string node; ///< the path to open: "/dev/nvme1n1"
     std::uint32_t major = 0;
     std::uint32_t minor = 0;
     std::uint64_t size = 0;        ///< bytes

@@ -1,11 +1,10 @@
 #include "agent/sys/http.h"
 
+#include <algorithm>
+#include <array>
 #include <curl/curl.h>
 #include <fmt/format.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
 
 namespace muster {
 namespace {
@@ -62,7 +61,9 @@ struct Receiver {
 };
 
 /// An address without its query, which may carry somebody's token.
-std::string_view shown(std::string_view url) { return url.substr(0, url.find('?')); }
+std::string_view shown(std::string_view url) {
+    return url.substr(0, url.find('?'));
+}
 
 Errc to_errc(CURLcode code, bool cancelled) {
     switch (code) {
@@ -139,8 +140,8 @@ class CurlClient : public HttpClient {
     void set_connection(const HttpRequest& request) {
         const auto milliseconds = [](Duration d) {
             // 0 would mean "no limit" to libcurl.
-            return std::max<long>(
-                1, std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
+            return std::max<long>(1,
+                                  std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
         };
         set(CURLOPT_NOSIGNAL, 1L);
         set(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -201,8 +202,9 @@ class CurlClient : public HttpClient {
             return std::move(receiver_.response);
         }
         if (receiver_.too_large) {
-            return fail(Errc::too_large, fmt::format("{} {}: the answer is longer than {} bytes",
-                                                     request.method, shown(request.url), request.max_body));
+            return fail(Errc::too_large,
+                        fmt::format("{} {}: the answer is longer than {} bytes", request.method,
+                                    shown(request.url), request.max_body));
         }
         const bool cancelled = options_.cancelled && options_.cancelled();
         const char* why = error_[0] != '\0' ? error_.data() : curl_easy_strerror(code);

@@ -37,8 +37,8 @@ struct HttpResponse {
 };
 
 /// Makes one attempt and never retries. An answer of any status is a success here; errors are those
-/// of getting one: `refused`, `unreachable`, `timed_out`, `too_large`, `denied` (TLS: the other side
-/// is not who it should be), `malformed`, `transient` (reset, cut short).
+/// of getting one: `refused`, `unreachable`, `timed_out`, `too_large`, `denied` (TLS: the other
+/// side is not who it should be), `malformed`, `transient` (reset, cut short).
 class HttpClient {
   public:
     virtual ~HttpClient() = default;

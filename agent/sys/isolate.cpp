@@ -108,16 +108,14 @@ class Call : public IsolatedCall {
             return fail(Errc::internal, "the nursery is gone");
         }
         switch (reply.kind) {
-        case Reply::Kind::answer:
-            return read_memory(memory_.get(), reply.size);
+        case Reply::Kind::answer: return read_memory(memory_.get(), reply.size);
         case Reply::Kind::too_large:
             return fail(Errc::too_large,
                         "an answer of " + std::to_string(reply.size) + " bytes from a helper");
         case Reply::Kind::exception:
             return fail(Errc::internal, "exception in a helper: " +
                                             read_memory(memory_.get(), reply.size).value_or("?"));
-        case Reply::Kind::not_begun:
-            return fail_errno(reply.value, "can't run a helper");
+        case Reply::Kind::not_begun: return fail_errno(reply.value, "can't run a helper");
         case Reply::Kind::ended:
             return fail(Errc::internal, "the helper " + how_it_ended(reply.value));
         }

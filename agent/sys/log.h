@@ -1,5 +1,5 @@
-// The log: one line an event, key=value, on standard error. Logging never decides anything and never
-// carries a secret.
+// The log: one line an event, key=value, on standard error. Logging never decides anything and
+// never carries a secret.
 #pragma once
 
 #include <initializer_list>

@@ -1,9 +1,8 @@
 #include "agent/sys/mounts.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
+#include <fmt/format.h>
 
 namespace muster {
 namespace {
@@ -23,7 +22,8 @@ std::string unescape(std::string_view text) {
     const auto is_octal = [](char c) { return c >= '0' && c <= '7'; };
     std::string plain;
     for (std::size_t i = 0; i < text.size(); ++i) {
-        if (text[i] == '\\' && i + 3 < text.size() && std::ranges::all_of(text.substr(i + 1, 3), is_octal)) {
+        if (text[i] == '\\' && i + 3 < text.size() &&
+            std::ranges::all_of(text.substr(i + 1, 3), is_octal)) {
             plain += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 +
                                        (text[i + 3] - '0'));
             i += 3;
@@ -70,8 +70,8 @@ Result<std::vector<Mount>> parse_mountinfo(std::string_view text) {
         if (line.empty()) continue;
         Mount mount;
         if (!parse_line(line, mount)) {
-            return fail(Errc::malformed,
-                        fmt::format("mountinfo: can't understand the line \"{}\"", line.substr(0, 200)));
+            return fail(Errc::malformed, fmt::format("mountinfo: can't understand the line \"{}\"",
+                                                     line.substr(0, 200)));
         }
         mounts.push_back(std::move(mount));
     }

@@ -7,8 +7,8 @@
 
 namespace muster {
 
-/// Seconds or an HTTP date, at most ten minutes; zero where there is none or it can't be understood.
-/// `wall` is the time now.
+/// Seconds or an HTTP date, at most ten minutes; zero where there is none or it can't be
+/// understood. `wall` is the time now.
 [[nodiscard]] Duration parse_retry_after(std::string_view value, WallTime wall);
 
 } // namespace muster

@@ -18,6 +18,8 @@ Duration Schedule::between(Duration low, Duration high) {
     return Duration(draw(random_));
 }
 
-void Schedule::reset() { ceiling_ = backoff_.base; }
+void Schedule::reset() {
+    ceiling_ = backoff_.base;
+}
 
 } // namespace muster

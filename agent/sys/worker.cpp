@@ -1,5 +1,11 @@
 #include "agent/sys/worker.h"
 
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -7,24 +13,20 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
-#include <filesystem>
-
 namespace muster {
 namespace {
 
 constexpr std::size_t max_message = 128 << 10;
 
-std::string errno_text() { return std::error_code(errno, std::generic_category()).message(); }
+std::string errno_text() {
+    return std::error_code(errno, std::generic_category()).message();
+}
 
 sigset_t ending_signals() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP})
+        sigaddset(&set, signal);
     return set;
 }
 
@@ -40,7 +42,8 @@ void close_all_but(int keep) {
     }
 }
 
-[[noreturn]] void run_worker(int socket, pid_t parent, const std::function<void(const Worker::Send&)>& body) {
+[[noreturn]] void run_worker(int socket, pid_t parent,
+                             const std::function<void(const Worker::Send&)>& body) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1); // it died before we asked to be told
     prctl(PR_SET_NAME, "muster-boot");
@@ -96,14 +99,17 @@ std::string Worker::how_it_died() {
         int status = 0;
         if (waitpid(pid_, &status, WNOHANG) == pid_) {
             if (WIFSIGNALED(status)) return fmt::format("killed by signal {}", WTERMSIG(status));
-            return WEXITSTATUS(status) == 0 ? "" : fmt::format("exit status {}", WEXITSTATUS(status));
+            return WEXITSTATUS(status) == 0 ? ""
+                                            : fmt::format("exit status {}", WEXITSTATUS(status));
         }
         poll(nullptr, 0, 10);
     }
     return "closed its socket, yet lives";
 }
 
-void Worker::kill() { ::kill(pid_, SIGKILL); }
+void Worker::kill() {
+    ::kill(pid_, SIGKILL);
+}
 
 Result<Fd> catch_signals() {
     const sigset_t signals = ending_signals();

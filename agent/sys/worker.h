@@ -4,11 +4,10 @@
 // parent goes on and still has every message that was sent until then.
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
 #include <string>
 #include <string_view>
+#include <sys/types.h>
 
 #include "agent/sys/clock.h"
 #include "agent/sys/fd.h"
@@ -21,9 +20,9 @@ class Worker {
     /// Sends one message of at most 128 KiB; a longer one is dropped.
     using Send = std::function<void(std::string_view message)>;
 
-    /// Forks; must be called before the first thread of this process. The worker holds no descriptor
-    /// of ours but the standard ones, is in a process group of its own (a terminal's Ctrl-C is for
-    /// the parent to decide on) and dies with its parent.
+    /// Forks; must be called before the first thread of this process. The worker holds no
+    /// descriptor of ours but the standard ones, is in a process group of its own (a terminal's
+    /// Ctrl-C is for the parent to decide on) and dies with its parent.
     [[nodiscard]] static Result<Worker> start(const std::function<void(const Send&)>& body);
 
     enum class Event {

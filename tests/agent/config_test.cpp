@@ -13,48 +13,48 @@ using namespace std::chrono_literals;
 namespace {
 
 /// Each text is a layer; the files are called "1", "2" ...
-LoadedConfig load(const std::vector<std::string> &texts) {
+LoadedConfig load(const std::vector<std::string>& texts) {
     std::vector<ConfigLayer> layers;
-    for (const auto &text : texts) {
+    for (const auto& text : texts) {
         layers.push_back({std::to_string(layers.size() + 1), text});
     }
     return load_config(layers);
 }
 
-std::vector<std::string> mistakes(const std::vector<std::string> &texts) {
+std::vector<std::string> mistakes(const std::vector<std::string>& texts) {
     std::vector<std::string> found;
-    for (const auto &mistake : load(texts).mistakes) {
+    for (const auto& mistake : load(texts).mistakes) {
         found.push_back(mistake.text());
     }
     return found;
 }
 
-Config valid(const std::vector<std::string> &texts) {
+Config valid(const std::vector<std::string>& texts) {
     const auto loaded = load(texts);
-    for (const auto &mistake : loaded.mistakes) {
+    for (const auto& mistake : loaded.mistakes) {
         FAIL(mistake.text());
     }
     return loaded.config;
 }
 
-std::string volume(const std::string &keys) {
+std::string volume(const std::string& keys) {
     return R"({"ephemeral": {"volumes": {"scratch": {)" + keys + "}}}}";
 }
 
-std::string volume_called(const std::string &name) {
+std::string volume_called(const std::string& name) {
     return R"({"ephemeral": {"volumes": {"scratch": null, ")" + name +
            R"(": {"size": "1GiB", "mount": "/mnt/b"}}}})";
 }
 
-std::string sink(const std::string &keys) {
+std::string sink(const std::string& keys) {
     return R"({"report": {"to": {"s": {)" + keys + "}}}}";
 }
 
-std::string webhook(const std::string &keys) {
+std::string webhook(const std::string& keys) {
     return sink(R"("type": "webhook", "url": "https://h.example/r", )" + keys);
 }
 
-std::string ebs(const std::string &keys) {
+std::string ebs(const std::string& keys) {
     return R"({"ebs": {"data": {)" + keys + "}}}";
 }
 
@@ -74,8 +74,8 @@ struct Wrong {
     std::string message; ///< after the name of the file
 };
 
-void check_each(const std::vector<Wrong> &table) {
-    for (const auto &[text, message] : table) {
+void check_each(const std::vector<Wrong>& table) {
+    for (const auto& [text, message] : table) {
         CAPTURE(text);
         CHECK(mistakes({text}) == std::vector<std::string>{"1: " + message});
         CHECK_FALSE(load({text}).valid());
@@ -97,7 +97,7 @@ TEST_CASE("with no file at all everything is as the design says") {
     CHECK(config.ephemeral.writes_allowed);
     CHECK(config.ephemeral.layout.volume_group == "muster");
     REQUIRE(config.ephemeral.layout.volumes.size() == 1);
-    const auto &scratch = config.ephemeral.layout.volumes[0];
+    const auto& scratch = config.ephemeral.layout.volumes[0];
     CHECK(scratch.name == "scratch");
     CHECK(std::get<lvm::Percent>(scratch.size) == lvm::Percent{100});
     CHECK(scratch.layout == lvm::Layout::striped);
@@ -115,7 +115,7 @@ TEST_CASE("with no file at all everything is as the design says") {
 }
 
 TEST_CASE("the effective configuration, given back, is accepted and says the same") {
-    for (const std::string &text :
+    for (const std::string& text :
          {std::string("{}"), ebs(R"("device": "/dev/sdf")"), sink(R"("type":"file","path":"/r")"),
           webhook(R"("proxy": "")"), volume(R"("filesystem": "none", "mount": null)")}) {
         const auto first = load({text});
@@ -153,7 +153,7 @@ TEST_CASE("every key that is supported reaches its value") {
     CHECK(config.ephemeral.layout.volume_group == "vg-0");
     CHECK(config.ephemeral.deadline == 2min);
     REQUIRE(config.ephemeral.layout.volumes.size() == 1);
-    const auto &fast = config.ephemeral.layout.volumes[0];
+    const auto& fast = config.ephemeral.layout.volumes[0];
     CHECK(fast.name == "fast");
     CHECK(std::get<std::uint64_t>(fast.size) == 10ULL << 30);
     CHECK(fast.layout == lvm::Layout::linear);
@@ -165,7 +165,7 @@ TEST_CASE("every key that is supported reaches its value") {
     CHECK(fast.owner == "1000:disk");
     REQUIRE(config.ebs);
     REQUIRE(config.ebs->size() == 1);
-    const auto &data = config.ebs->front();
+    const auto& data = config.ebs->front();
     CHECK(data.name == "data");
     CHECK(data.device == "/dev/xvdba");
     CHECK(data.volume_id == "vol-0123456789abcdef0");
@@ -176,12 +176,12 @@ TEST_CASE("every key that is supported reaches its value") {
     CHECK(config.root.io_deadline == 5s);
     CHECK(config.report.deadline == 20s);
     REQUIRE(config.report.to.size() == 2);
-    const auto &file = config.report.to[0];
+    const auto& file = config.report.to[0];
     CHECK(file.name == "a");
     CHECK(file.type == SinkConfig::Type::file);
     CHECK(file.path == "/var/log/r.json");
     CHECK_FALSE(file.required);
-    const auto &hook = config.report.to[1];
+    const auto& hook = config.report.to[1];
     CHECK(hook.type == SinkConfig::Type::webhook);
     CHECK(hook.url == "https://h.example:8443/v1?x=1");
     CHECK(hook.required);
@@ -194,7 +194,7 @@ TEST_CASE("every key that is supported reaches its value") {
 
 TEST_CASE("what must be there: all forms of the expectation") {
     using Kind = Expectation::Kind;
-    const auto expect = [](const std::string &form, const std::string &type = "m5d.large") {
+    const auto expect = [](const std::string& form, const std::string& type = "m5d.large") {
         return valid({R"({"ephemeral": {"expect": )" + form + "}}"}).ephemeral.expect.of(type);
     };
     CHECK(expect(R"("any")") == Expectation{Kind::any, 0});
@@ -469,16 +469,16 @@ TEST_CASE("names that LVM keeps for itself") {
 }
 
 TEST_CASE("secrets stay out of the messages") {
-    const auto text = [](const std::string &config) {
+    const auto text = [](const std::string& config) {
         std::string all;
-        for (const auto &line : mistakes({config})) {
+        for (const auto& line : mistakes({config})) {
             all += line + "\n";
         }
         CAPTURE(config, all);
         CHECK_FALSE(all.empty());
         return all;
     };
-    for (const std::string &config :
+    for (const std::string& config :
          {webhook(R"("token_file": "hunter2")"), webhook(R"("client_key": "hunter2")"),
           sink(R"("type": "webhook", "url": "https://user:hunter2@h.example/")"),
           sink(R"("type": "webhook", "url": "https://us\"er:hunter2@h.example/")"),
@@ -501,7 +501,7 @@ TEST_CASE("unknown keys are found, with what was likely meant, and are not inval
     CHECK(loaded.mistakes[2].text() ==
           "1: xyzzy: unknown key, expected one of mode, deadline, metadata, ephemeral, ebs, root, "
           "checks, report, on_failure, hold, watch, metrics");
-    for (const auto &mistake : loaded.mistakes) {
+    for (const auto& mistake : loaded.mistakes) {
         CHECK(mistake.unknown_key);
     }
     CHECK(loaded.config.ephemeral.writes_allowed);
@@ -535,7 +535,7 @@ TEST_CASE("layers are merged as RFC 7396 says") {
     REQUIRE(config.ebs->size() == 1);
     CHECK(config.ebs->front().device == "/dev/sdg");
     CHECK(config.ebs->front().deadline == 7s);
-    const auto &scratch = config.ephemeral.layout.volumes.at(0);
+    const auto& scratch = config.ephemeral.layout.volumes.at(0);
     CHECK(scratch.options == std::vector<std::string>{"nodev"});
     CHECK(scratch.mode == 0700);
     CHECK(scratch.mount == "/mnt/scratch");
@@ -556,7 +556,7 @@ TEST_CASE("null removes an entry and brings a default back") {
     CHECK(none->empty());
     // Every key at once.
     auto everything = load({}).effective;
-    for (auto &[key, value] : everything.items()) {
+    for (auto& [key, value] : everything.items()) {
         value = nullptr;
     }
     CHECK(load({everything.dump()}).effective == load({}).effective);
@@ -644,7 +644,7 @@ TEST_CASE("random damage never throws, and what is accepted makes sense") {
     for (int i = 0; i < 1000; ++i) {
         std::string text = sound;
         for (auto changes = 1 + below(3); changes > 0; --changes) {
-            const auto &part = parts[below(parts.size())];
+            const auto& part = parts[below(parts.size())];
             text.replace(below(text.size()), below(12), below(2) == 0 ? part : "");
         }
         INFO("round " << i << ": " << text);
@@ -682,15 +682,15 @@ struct Root {
 
     Root() { std::filesystem::create_directories(path); }
     ~Root() { std::filesystem::remove_all(path); }
-    void write(const std::string &file, const std::string &text) const {
+    void write(const std::string& file, const std::string& text) const {
         std::filesystem::create_directories((path / file).parent_path());
         std::ofstream(path / file) << text;
     }
-    [[nodiscard]] std::vector<std::string> found(const std::vector<std::string> &named = {}) const {
+    [[nodiscard]] std::vector<std::string> found(const std::vector<std::string>& named = {}) const {
         std::vector<std::string> names;
         const auto layers = find_config_layers(files, named);
         REQUIRE(layers);
-        for (const auto &layer : *layers) {
+        for (const auto& layer : *layers) {
             names.push_back(layer.file + "=" + layer.text);
         }
         return names;

@@ -10,7 +10,7 @@ TEST_CASE("durations") {
     CHECK(parse_duration("5m") == 5min);
     CHECK(parse_duration("48h") == 48h);
     CHECK(parse_duration("0s") == 0s);
-    for (const char *wrong : {"", "s", "5", "5 m", " 5m", "5m ", "-5m", "+5m", "1.5s", "1e3s", "5M",
+    for (const char* wrong : {"", "s", "5", "5 m", " 5m", "5m ", "-5m", "+5m", "1.5s", "1e3s", "5M",
                               "1m30s", "5ns", "5d", "0x5s", "5ms\n"}) {
         CAPTURE(wrong);
         CHECK_FALSE(parse_duration(wrong));
@@ -31,7 +31,7 @@ TEST_CASE("sizes") {
     CHECK(parse_size("10MiB") == 10 << 20);
     CHECK(parse_size("100GiB") == 100ULL << 30);
     CHECK(parse_size("1TiB") == 1ULL << 40);
-    for (const char *wrong : {"", "KiB", "256", "256K", "256KB", "1GB", "1 GiB", "-1GiB", "1.5GiB",
+    for (const char* wrong : {"", "KiB", "256", "256K", "256KB", "1GB", "1 GiB", "-1GiB", "1.5GiB",
                               "1gib", "1GiBs", "100%"}) {
         CAPTURE(wrong);
         CHECK_FALSE(parse_size(wrong));
@@ -51,7 +51,7 @@ TEST_CASE("percents") {
     CHECK(parse_percent("2.5%") == 2.5);
     CHECK(parse_percent("0%") == 0.0);
     CHECK(parse_percent("100%") == 100.0);
-    for (const char *wrong : {"", "%", "5", "-5%", "100.1%", "inf%", "nan%", "1e1%", ".5%", "5.%",
+    for (const char* wrong : {"", "%", "5", "-5%", "100.1%", "inf%", "nan%", "1e1%", ".5%", "5.%",
                               "1.2.3%", "5 %", "5%%"}) {
         CAPTURE(wrong);
         CHECK_FALSE(parse_percent(wrong));
@@ -67,7 +67,7 @@ TEST_CASE("permissions") {
     CHECK(parse_permissions("0755") == 0755U);
     CHECK(parse_permissions("700") == 0700U);
     CHECK(parse_permissions("01777") == 01777U);
-    for (const char *wrong : {"", "7", "77", "0788", "17777", "001777", "rwx", "-777", "0o755"}) {
+    for (const char* wrong : {"", "7", "77", "0788", "17777", "001777", "rwx", "-777", "0o755"}) {
         CAPTURE(wrong);
         CHECK_FALSE(parse_permissions(wrong));
     }

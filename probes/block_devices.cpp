@@ -27,6 +27,13 @@ bool parse(std::string_view text, Number& number) {
     return error == std::errc() && end == text.data() + text.size();
 }
 
+/// "259:1"
+bool parse_number(std::string_view text, DeviceNumber& number) {
+    const auto colon = text.find(':');
+    return colon != text.npos && parse(text.substr(0, colon), number.major) &&
+           parse(text.substr(colon + 1), number.minor);
+}
+
 /// Reads the attributes of one disk and keeps book of what could not be read.
 class DiskReader {
   public:
@@ -66,12 +73,12 @@ class DiskReader {
     void device_number() {
         const auto text = files_.read_value(folder_ + "dev");
         if (!text) return not_known(text.error());
-        const auto colon = text->find(':');
-        const std::string_view all = *text;
-        if (colon == all.npos || !parse(all.substr(0, colon), disk_.major) ||
-            !parse(all.substr(colon + 1), disk_.minor)) {
+        DeviceNumber device;
+        if (!parse_number(*text, device)) {
             not_known({Errc::malformed, fmt::format("{}dev: found \"{}\"", folder_, *text)});
         }
+        disk_.major = device.major;
+        disk_.minor = device.minor;
     }
 
     /// A Xen disk has no model and no serial: absent is a fact. Any other failure is not.
@@ -104,18 +111,19 @@ class DiskReader {
     Disk disk_;
 };
 
-/// The device numbers of a disk and of its partitions.
-std::vector<DeviceNumber> numbers_of(const Files& files, const Disk& disk) {
+/// The device numbers of a disk and of its partitions; one that can't be read goes to `unknown`,
+/// since a mount of it would be overlooked.
+std::vector<DeviceNumber> numbers_of(const Files& files, Disk& disk) {
     std::vector<DeviceNumber> numbers{{disk.major, disk.minor}};
     for (const auto& partition : disk.partitions) {
         const auto text = files.read_value("/sys/block/" + disk.name + "/" + partition + "/dev");
         DeviceNumber number;
-        if (!text) continue; // it went away with its disk; the disk's own reading tells
-        const auto colon = text->find(':');
-        if (colon == text->npos) continue;
-        if (parse(std::string_view(*text).substr(0, colon), number.major) &&
-            parse(std::string_view(*text).substr(colon + 1), number.minor)) {
+        if (!text) {
+            disk.unknown.push_back(text.error().message);
+        } else if (parse_number(*text, number)) {
             numbers.push_back(number);
+        } else {
+            disk.unknown.push_back(fmt::format("{}/dev: found \"{}\"", partition, *text));
         }
     }
     return numbers;
@@ -136,7 +144,13 @@ Result<std::vector<Disk>> read_disks(const Files& files, Kernel& kernel) {
     // A kernel without swap has no such file.
     if (!swaps && swaps.error().code != Errc::absent) return fail(swaps.error(), "disks");
     for (const auto& path : parse_swaps(swaps.value_or(""))) {
-        if (const auto number = kernel.block_device(path)) swapped.push_back(*number);
+        const auto number = kernel.block_device(path);
+        if (number) {
+            swapped.push_back(*number);
+        } else if (path.starts_with("/dev/")) {
+            // A file is not a disk; a device that can't be told might be any of them.
+            return fail(number.error(), "disks: swapped to " + path);
+        }
     }
 
     std::vector<Disk> disks;
@@ -145,7 +159,8 @@ Result<std::vector<Disk>> read_disks(const Files& files, Kernel& kernel) {
         // The per-path node of a multipath NVMe disk: the disk itself is listed too.
         if (files.read_value("/sys/block/" + name + "/hidden").value_or("0") == "1") continue;
         Disk disk = DiskReader(files, name).read();
-        if (disk.size == 0 && disk.unknown.empty()) continue; // a loop node with nothing behind it
+        // A loop node with nothing behind it. A disk of no size is a broken one, and stays.
+        if (name.starts_with("loop") && disk.size == 0 && disk.unknown.empty()) continue;
         const auto numbers = numbers_of(files, disk);
         for (const auto& mount : *mounts) {
             const DeviceNumber number{mount.major, mount.minor};

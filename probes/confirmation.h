@@ -30,7 +30,8 @@ class Confirmation {
             ++in_a_row_;
             return;
         }
-        if (in_a_row_ > 0) ++disagreements_;
+        // Also across answers that held nothing: right, empty, wrong disagrees with itself.
+        if (readings_ > 1 && reading != latest_) ++disagreements_;
         latest_ = std::move(reading);
         in_a_row_ = 1;
         since_ = at;

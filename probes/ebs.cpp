@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 #include <set>
 
 #include "probes/block_devices.h"
@@ -23,14 +24,15 @@ std::string without_dash(std::string id) {
 /// One look at the machine's disks, with EC2's own names for the NVMe ones.
 class Look {
   public:
-    Look(Kernel& kernel, Clock& clock, std::vector<Disk> disks)
-        : kernel_(kernel), clock_(clock), disks_(std::move(disks)) {}
+    Look(Kernel& kernel, Clock& clock, std::vector<Disk> disks, Deadline deadline)
+        : kernel_(kernel), clock_(clock), disks_(std::move(disks)), deadline_(deadline) {}
 
     /// The disk that was attached as `device`.
     [[nodiscard]] const Disk* attached_as(std::string_view device) {
         for (const auto& disk : disks_) {
-            if (disk.model == ebs_model && same_device_name(vendor_name(disk), device))
-                return &disk;
+            if (disk.model != ebs_model) continue;
+            const auto& name = vendor_name(disk);
+            if (!name.empty() && same_device_name(name, device)) return &disk;
         }
         auto name = device;
         if (name.starts_with("/dev/")) name.remove_prefix(5);
@@ -51,15 +53,34 @@ class Look {
         return found == disks_.end() ? nullptr : &*found;
     }
 
+    /// Why a volume that was not found might be there all the same; "" where that can't be.
+    [[nodiscard]] std::string doubt() const {
+        for (const auto& disk : disks_) {
+            if (!disk.unknown.empty()) return disk.node + ": " + disk.unknown.front();
+        }
+        return no_name_;
+    }
+
   private:
-    std::string vendor_name(const Disk& disk) {
-        const auto data = kernel_.identify(disk.node, Deadline::in(clock_, identify_limit));
-        return data ? parse_vendor_name(*data) : "";
+    /// Asked once a look: a disk that is stuck takes `identify_limit` each time.
+    const std::string& vendor_name(const Disk& disk) {
+        const auto [known, first] = names_.try_emplace(disk.name);
+        if (!first) return known->second;
+        const auto data = kernel_.identify(disk.node, deadline_.clipped(clock_, identify_limit));
+        if (data) {
+            known->second = parse_vendor_name(*data);
+        } else if (no_name_.empty()) {
+            no_name_ = disk.node + ": " + data.error().message;
+        }
+        return known->second;
     }
 
     Kernel& kernel_;
     Clock& clock_;
     std::vector<Disk> disks_;
+    Deadline deadline_;
+    std::map<std::string, std::string> names_;
+    std::string no_name_; ///< the first Identify that failed, and how
 };
 
 std::string described(const ExpectedVolume& volume) {
@@ -96,6 +117,10 @@ std::vector<std::uint64_t> probe_offsets(std::uint64_t size) {
 
 Finding probe_found(Kernel& kernel, const ExpectedVolume& volume, const Disk& disk,
                     Deadline deadline) {
+    if (!disk.unknown.empty()) {
+        return unknown("ebs", volume.name,
+                       fmt::format("{}: {}", described(volume), disk.unknown.front()));
+    }
     if (volume.volume_id && !disk.serial.empty() &&
         disk.serial != without_dash(*volume.volume_id)) {
         return wrong(volume, fmt::format("{}: found volume {} there ({}); attach the right one",
@@ -144,7 +169,7 @@ std::vector<VolumeReport> probe_volumes(const Files& files, Kernel& kernel, Cloc
 
     for (unsigned polls = 1; !sought.empty(); ++polls) {
         const auto disks = read_disks(files, kernel);
-        Look look(kernel, clock, disks.value_or(std::vector<Disk>{}));
+        Look look(kernel, clock, disks.value_or(std::vector<Disk>{}), deadline);
         for (auto next = sought.begin(); next != sought.end();) {
             const auto& volume = expected[*next];
             auto& report = reports[*next];
@@ -164,6 +189,12 @@ std::vector<VolumeReport> probe_volumes(const Files& files, Kernel& kernel, Cloc
                     probe_found(kernel, volume, *disk, deadline.clipped(clock, io_deadline));
             } else if (!disks) {
                 report.finding = unknown("ebs", volume.name, disks.error().message);
+            } else if (const auto doubt = look.doubt(); !doubt.empty()) {
+                report.finding = unknown(
+                    "ebs", volume.name,
+                    fmt::format("{}: not found, but it may be a disk that does not say what it is: "
+                                "{}",
+                                described(volume), doubt));
             } else {
                 report.finding = failed(
                     "ebs", volume.name, "ebs-missing",

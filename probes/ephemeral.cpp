@@ -20,6 +20,20 @@ std::vector<std::string> names_of(const Disk& disk, const MappedNumbers& numbers
     return names;
 }
 
+/// An entry that names a partition of this disk ("sda1" of the root's) claims the disk, too: it is
+/// not what any other entry makes of it. By name, which is good enough against, never for.
+std::vector<std::string> partitions_named(const Disk& disk, const Mapping& mapping) {
+    std::vector<std::string> names;
+    for (const auto& [name, device] : mapping) {
+        if (std::ranges::any_of(disk.partitions, [&](const std::string& partition) {
+                return same_device_name(partition, device);
+            })) {
+            names.push_back(fmt::format("{} (\"{}\")", name, device));
+        }
+    }
+    return names;
+}
+
 KnownDisk tell_origin(const Disk& disk, const Mapping& mapping, const MappedNumbers& numbers) {
     if (disk.model == instance_store_model) {
         return {disk, Origin::instance_store, fmt::format("NVMe model \"{}\"", disk.model), ""};
@@ -30,6 +44,12 @@ KnownDisk tell_origin(const Disk& disk, const Mapping& mapping, const MappedNumb
     if (!disk.model.empty()) {
         return {disk, Origin::unknown, fmt::format("model \"{}\" is not one of EC2's", disk.model),
                 ""};
+    }
+    if (const auto named = partitions_named(disk, mapping); !named.empty()) {
+        return {
+            disk, Origin::unknown,
+            fmt::format("a partition of it is what the mapping calls {}", fmt::join(named, ", ")),
+            ""};
     }
     const auto names = names_of(disk, numbers);
     if (names.empty()) return {disk, Origin::unknown, "no model, and no mapping names it", ""};

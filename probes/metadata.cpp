@@ -16,6 +16,8 @@ constexpr Duration spacing_high = std::chrono::milliseconds(140);
 // A reading that failed: capped exponential with full jitter. The service is on this host, so its
 // load is ours alone and the cap can be low.
 constexpr Backoff backoff{.base = std::chrono::milliseconds(200), .cap = std::chrono::seconds(5)};
+// Retry-After is honoured up to here: one absurd header must not use up the whole deadline.
+constexpr Duration patience = std::chrono::seconds(30);
 
 template <class T>
 using Reading = std::expected<T, ReadingError>;
@@ -27,23 +29,23 @@ Reading<T> parsed(Result<T> result) {
     return std::unexpected(ReadingError{.error = result.error()});
 }
 
-Reading<Identity> read_identity(MetadataService& service) {
-    const auto document = service.read("dynamic/instance-identity/document");
+Reading<Identity> read_identity(MetadataService& service, Deadline deadline) {
+    const auto document = service.read("dynamic/instance-identity/document", deadline);
     if (!document) return std::unexpected(document.error());
     return parsed(parse_identity(*document));
 }
 
 /// The list and each of its entries, as one reading: taken apart, a list of one moment could be
 /// filled with the entries of another.
-Reading<Mapping> read_mapping(MetadataService& service) {
+Reading<Mapping> read_mapping(MetadataService& service, Deadline deadline) {
     const std::string folder = "meta-data/block-device-mapping/";
-    auto listing = service.read(folder);
+    auto listing = service.read(folder, deadline);
     if (!listing) return std::unexpected(listing.error());
     auto names = parsed(parse_mapping_names(*listing));
     if (!names) return std::unexpected(names.error());
     Mapping mapping;
     for (const auto& name : *names) {
-        auto body = service.read(folder + name);
+        auto body = service.read(folder + name, deadline);
         if (!body) {
             auto error = body.error();
             // The list named it a moment ago, so this is no answer about the mapping as a whole.
@@ -61,8 +63,8 @@ Reading<Mapping> read_mapping(MetadataService& service) {
 template <class T>
 class Pursuit {
   public:
-    Pursuit(Reading<T> (*read)(MetadataService&), const MetadataRules& rules, Instant start,
-            std::uint64_t seed)
+    Pursuit(Reading<T> (*read)(MetadataService&, Deadline), const MetadataRules& rules,
+            Instant start, std::uint64_t seed)
         : read_(read), confirmation_(rules.confirmations, rules.absence_span),
           schedule_(backoff, seed), absence_span_(rules.absence_span), start_(start), due_(start) {}
 
@@ -72,8 +74,8 @@ class Pursuit {
     void postpone(Instant to) { due_ = std::max(due_, to); }
 
     /// Reads once.
-    void step(MetadataService& service, Clock& clock) {
-        auto reading = read_(service);
+    void step(MetadataService& service, Clock& clock, Deadline deadline) {
+        auto reading = read_(service, deadline);
         const Instant now = clock.now();
         trouble_.reset();
         if (reading) {
@@ -82,7 +84,8 @@ class Pursuit {
             confirmation_.add(std::nullopt, now);
         } else {
             trouble_ = std::move(reading.error());
-            last_error_ = trouble_->error;
+            // What was wrong before tells more than that the time is up.
+            if (!last_error_ || !deadline.passed(clock)) last_error_ = trouble_->error;
             ++failures_;
             // An answer that is no answer says that the service is not itself: begin again.
             if (!trouble_->of_service) confirmation_.add_empty();
@@ -108,14 +111,14 @@ class Pursuit {
 
   private:
     Duration wait() {
-        if (trouble_) return schedule_.next(trouble_->retry_after);
+        if (trouble_) return schedule_.next(std::min(trouble_->retry_after, patience));
         schedule_.reset();
         // Absence must have lasted, so asking about it faster than that is of no use.
         if (confirmation_.seems_absent()) return absence_span_ / 4;
         return schedule_.between(spacing_low, spacing_high);
     }
 
-    Reading<T> (*read_)(MetadataService&);
+    Reading<T> (*read_)(MetadataService&, Deadline);
     Confirmation<T> confirmation_;
     Schedule schedule_;
     Duration absence_span_;
@@ -140,7 +143,7 @@ Metadata read_metadata(MetadataService& service, Clock& clock, const MetadataRul
         if (due >= deadline.at) break;
         clock.sleep_until(due);
         const auto step = [&](auto& value, auto& other) {
-            value.step(service, clock);
+            value.step(service, clock, deadline);
             const auto& trouble = value.trouble();
             if (!trouble) return;
             notice(trouble->error.message, value.due());

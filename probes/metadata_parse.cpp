@@ -24,7 +24,7 @@ std::string_view trimmed(std::string_view text) {
 
 std::string excerpt(std::string_view text) {
     std::string safe(text.substr(0, 60));
-    std::ranges::replace_if(safe, [](char c) { return c < ' ' || c == 0x7f; }, '?');
+    std::ranges::replace_if(safe, [](unsigned char c) { return c < ' ' || c >= 0x7f; }, '?');
     return "\"" + safe + (text.size() > 60 ? "...\"" : "\"");
 }
 

@@ -1,5 +1,6 @@
 #include "probes/metadata_service.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "agent/sys/retry_after.h"
@@ -40,7 +41,16 @@ Errc errc_of(int status) {
 MetadataService::MetadataService(HttpClient& http, Clock& clock, std::string endpoint)
     : http_(http), clock_(clock), endpoint_(std::move(endpoint)) {}
 
-std::expected<HttpResponse, ReadingError> MetadataService::ask(const HttpRequest& request) {
+std::expected<HttpResponse, ReadingError> MetadataService::ask(HttpRequest request,
+                                                               Deadline deadline) {
+    if (deadline.passed(clock_)) {
+        return std::unexpected(ReadingError{
+            .error = {Errc::timed_out, fmt::format("instance metadata: {} {}: the deadline came",
+                                                   request.method, request.url)},
+            .of_service = true});
+    }
+    request.total_limit = std::min(request.total_limit, deadline.left(clock_));
+    request.connect_limit = std::min(request.connect_limit, request.total_limit);
     ++counters_.requests;
     auto response = http_.attempt(request);
     if (!response) {
@@ -66,7 +76,7 @@ std::unexpected<ReadingError> MetadataService::refuse(const HttpRequest& request
     });
 }
 
-std::expected<void, ReadingError> MetadataService::renew_token() {
+std::expected<void, ReadingError> MetadataService::renew_token(Deadline deadline) {
     const HttpRequest request{
         .method = "PUT",
         .url = endpoint_ + std::string(token_path),
@@ -75,7 +85,7 @@ std::expected<void, ReadingError> MetadataService::renew_token() {
         .total_limit = total_limit,
         .max_body = 4096,
     };
-    auto response = ask(request);
+    auto response = ask(request, deadline);
     if (!response) return std::unexpected(response.error());
     if (response->status == 200) {
         if (response->body.empty() || response->body.find_first_of("\r\n <") != std::string::npos) {
@@ -91,6 +101,8 @@ std::expected<void, ReadingError> MetadataService::renew_token() {
     }
     auto refusal = refuse(request, *response);
     refusal.error().of_service = true;
+    // No token to be had says nothing of the value: it must not pass for "there is none".
+    if (response->status == 404) refusal.error().error.code = Errc::transient;
     if (response->status == 403) {
         refusal.error().final = true;
         refusal.error().error.message =
@@ -102,9 +114,10 @@ std::expected<void, ReadingError> MetadataService::renew_token() {
     return refusal;
 }
 
-std::expected<std::string, ReadingError> MetadataService::read(std::string_view path) {
+std::expected<std::string, ReadingError> MetadataService::read(std::string_view path,
+                                                               Deadline deadline) {
     if (token_.empty() || clock_.now() >= token_ends_) {
-        if (auto renewed = renew_token(); !renewed) return std::unexpected(renewed.error());
+        if (auto renewed = renew_token(deadline); !renewed) return std::unexpected(renewed.error());
     }
     const HttpRequest request{
         .url = fmt::format("{}/{}/{}", endpoint_, version, path),
@@ -113,11 +126,11 @@ std::expected<std::string, ReadingError> MetadataService::read(std::string_view 
         .total_limit = total_limit,
         .max_body = max_body,
     };
-    auto response = ask(request);
+    auto response = ask(request, deadline);
     if (!response) return std::unexpected(response.error());
     if (response->status == 401) token_.clear(); // the next reading asks for a new one
     if (response->status != 200) return refuse(request, *response);
-    if (response->body.empty()) {
+    if (response->body.find_first_not_of(" \t\r\n") == std::string::npos) {
         ++counters_.empty;
         return std::unexpected(ReadingError{
             .error = {Errc::empty,

@@ -36,15 +36,17 @@ class MetadataService {
     MetadataService(HttpClient& http, Clock& clock, std::string endpoint);
 
     /// Reads a path below the pinned version, "meta-data/instance-id". The body is never empty.
-    /// `absent`: 404.
-    [[nodiscard]] std::expected<std::string, ReadingError> read(std::string_view path);
+    /// `absent`: 404. No request is begun at the deadline or waited for beyond it (`timed_out`).
+    [[nodiscard]] std::expected<std::string, ReadingError> read(std::string_view path,
+                                                                Deadline deadline);
 
     [[nodiscard]] MetadataCounters& counters() { return counters_; }
     [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
 
   private:
-    [[nodiscard]] std::expected<void, ReadingError> renew_token();
-    [[nodiscard]] std::expected<HttpResponse, ReadingError> ask(const HttpRequest& request);
+    [[nodiscard]] std::expected<void, ReadingError> renew_token(Deadline deadline);
+    [[nodiscard]] std::expected<HttpResponse, ReadingError> ask(HttpRequest request,
+                                                                Deadline deadline);
     [[nodiscard]] std::unexpected<ReadingError> refuse(const HttpRequest& request,
                                                        const HttpResponse& response);
 

@@ -46,9 +46,10 @@ std::vector<Finding> probe_root(const Files& files, Kernel& kernel, Clock& clock
     std::vector<Finding> findings{probe_mount(files)};
     const auto space = kernel.space("/", deadline.clipped(clock, limits.io_deadline));
     if (!space) {
-        findings.push_back(space.error().code == Errc::stuck
-                               ? failed("root", "space", "root-stuck", space.error().message)
-                               : unknown("root", "space", space.error().message));
+        const auto& [code, message] = space.error();
+        findings.push_back(code == Errc::stuck ? failed("root", "space", "root-stuck", message)
+                           : code == Errc::io  ? failed("root", "space", "root-io-error", message)
+                                               : unknown("root", "space", message));
         return findings;
     }
     findings.push_back(room("bytes", space->bytes_free, space->bytes, limits.min_free));

@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "agent/sys/schedule.h"
+#include "probes/confirmation.h"
+#include "tests/catch.h"
+#include "tests/fakes/fake_clock.h"
+
+using namespace muster;
+using namespace muster::probes;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr Instant start{1000s};
+
+} // namespace
+
+TEST_CASE("confirmation: N equal readings in a row") {
+    Confirmation<std::string> value(3, 5s);
+    CHECK_FALSE(value.confirmed());
+    value.add("a", start);
+    value.add("a", start + 1s);
+    CHECK_FALSE(value.confirmed());
+    value.add("a", start + 2s);
+    CHECK(value.confirmed());
+    CHECK(value.value() == "a");
+    CHECK(value.readings() == 3);
+    CHECK(value.disagreements() == 0);
+    CHECK(value.first() == start);
+    CHECK(value.last() == start + 2s);
+}
+
+TEST_CASE("confirmation: a change starts the count anew, and is counted") {
+    Confirmation<std::string> value(3, 5s);
+    for (const char* reading : {"a", "a", "b", "b", "a", "a"})
+        value.add(reading, start);
+    CHECK_FALSE(value.confirmed());
+    CHECK(value.in_a_row() == 2);
+    CHECK(value.disagreements() == 2);
+    value.add("a", start);
+    CHECK(value.confirmed());
+    CHECK(value.value() == "a");
+}
+
+TEST_CASE("confirmation: an empty answer starts the count anew") {
+    Confirmation<std::string> value(3, 5s);
+    value.add("a", start);
+    value.add("a", start);
+    value.add_empty();
+    value.add("a", start);
+    value.add("a", start);
+    CHECK_FALSE(value.confirmed());
+    CHECK(value.disagreements() == 0);
+    value.add("a", start);
+    CHECK(value.confirmed());
+    CHECK(value.readings() == 5); // an empty answer is no reading
+
+    SECTION("but a change is one also across it") {
+        value.add_empty();
+        value.add("b", start);
+        CHECK(value.disagreements() == 1);
+    }
+}
+
+TEST_CASE("confirmation: absence needs the span as well") {
+    Confirmation<std::string> value(3, 5s);
+    for (int i = 0; i < 5; ++i)
+        value.add(std::nullopt, start + i * 1s);
+    CHECK(value.seems_absent());
+    CHECK_FALSE(value.confirmed()); // held for 4 s only
+    SECTION("it lasts") {
+        value.add(std::nullopt, start + 5s);
+        CHECK(value.confirmed());
+        CHECK(value.value() == std::nullopt);
+    }
+    SECTION("a value comes: the false 404 has cost nothing but time") {
+        value.add("a", start + 5s);
+        CHECK_FALSE(value.seems_absent());
+        value.add("a", start + 5s);
+        value.add("a", start + 5s);
+        CHECK(value.confirmed());
+        CHECK(value.value() == "a");
+        CHECK(value.disagreements() == 1);
+    }
+    SECTION("an empty answer starts the span anew") {
+        value.add_empty();
+        CHECK_FALSE(value.seems_absent());
+        for (int i = 0; i < 5; ++i)
+            value.add(std::nullopt, start + 6s + i * 1s);
+        CHECK_FALSE(value.confirmed());
+        value.add(std::nullopt, start + 11s);
+        CHECK(value.confirmed());
+    }
+    SECTION("two readings far apart are not N") {
+        Confirmation<std::string> few(3, 5s);
+        few.add(std::nullopt, start);
+        few.add(std::nullopt, start + 60s);
+        CHECK_FALSE(few.confirmed());
+    }
+}
+
+TEST_CASE("confirmation: against a service that lies at random") {
+    // Each reading independently wrong with probability p: half of the lies empty, the others one
+    // of two wrong values or "there is none".
+    const unsigned seeds = std::getenv("MUSTER_SOAK") != nullptr ? 20'000 : 2'000;
+    const char* only = std::getenv("MUSTER_SEED");
+    const unsigned runs = only != nullptr ? 1 : seeds;
+    for (const double p : {0.1, 0.3, 0.5}) {
+        unsigned single_wrong = 0;
+        unsigned confirmed_wrong = 0;
+        unsigned unfinished = 0;
+        double time = 0;
+        for (unsigned n = 0; n < runs; ++n) {
+            const auto seed = only != nullptr ? std::strtoull(only, nullptr, 10) : n;
+            FakeClock clock;
+            std::mt19937_64 random(seed);
+            Schedule schedule({200ms, 5s}, seed);
+            Confirmation<int> value(3, 5s);
+            std::vector<std::optional<int>> answers; // -1 stands for an empty one
+            std::vector<Instant> times;
+            while (!value.confirmed() && clock.elapsed() < 150s) {
+                std::optional<int> answer = 0;
+                if (std::bernoulli_distribution(p)(random)) {
+                    const auto kind = std::uniform_int_distribution<int>(0, 5)(random);
+                    answer = kind < 3 ? -1 : kind - 2;
+                    if (kind == 5) answer = std::nullopt;
+                }
+                answers.push_back(answer);
+                times.push_back(clock.now());
+                if (answer == -1) {
+                    value.add_empty();
+                } else {
+                    value.add(answer, clock.now());
+                }
+                clock.sleep_until(clock.now() + schedule.between(60ms, 140ms));
+            }
+            single_wrong += answers.front() != 0;
+            if (!value.confirmed()) {
+                ++unfinished;
+                continue;
+            }
+            time += seconds(clock.elapsed());
+            confirmed_wrong += value.value() != 0;
+            // What must hold whatever the luck: it was read 3 times in a row, nothing in between.
+            INFO("seed " << seed << ", p " << p);
+            REQUIRE(answers.size() >= 3);
+            for (std::size_t back = 1; back <= 3; ++back)
+                REQUIRE(answers[answers.size() - back] == value.value());
+            if (!value.value()) {
+                auto first = answers.size() - 1;
+                while (first > 0 && answers[first - 1] == std::nullopt)
+                    --first;
+                REQUIRE(times.back() - times[first] >= 5s);
+            }
+        }
+        WARN("p = " << p << ": of " << runs << " runs a single reading was wrong or empty in "
+                    << single_wrong << ", 3 in a row were wrong in " << confirmed_wrong
+                    << ", without an answer after 150 s " << unfinished << "; mean time "
+                    << time / std::max(1U, runs - unfinished) << " s");
+    }
+}

@@ -1,0 +1,98 @@
+#include "probes/ephemeral.h"
+#include "tests/catch.h"
+#include "tests/fakes/fake_kernel.h"
+
+using namespace muster;
+using namespace muster::probes;
+
+namespace {
+
+Disk xen(const std::string& name, std::uint32_t minor) {
+    return {.name = name, .node = "/dev/" + name, .major = 202, .minor = minor};
+}
+
+Disk nvme(std::string_view model) {
+    auto disk = xen("nvme1n1", 1);
+    disk.major = 259;
+    disk.model = model;
+    return disk;
+}
+
+KnownDisk tell(const Disk& disk, const Mapping& mapping, const MappedNumbers& numbers) {
+    const auto known = tell_origins({disk}, mapping, numbers);
+    REQUIRE(known.size() == 1);
+    CHECK_FALSE(known.front().evidence.empty());
+    return known.front();
+}
+
+const std::vector<DeviceNumber> xvdb_number{{202, 16}};
+
+} // namespace
+
+TEST_CASE("origin: by the NVMe model, whatever the mapping says") {
+    const Mapping lie{{"ephemeral0", "nvme1n1"}};
+    const MappedNumbers numbers{{"ephemeral0", {{259, 1}}}};
+    CHECK(tell(nvme(instance_store_model), {}, {}).origin == Origin::instance_store);
+    CHECK(tell(nvme(ebs_model), {}, {}).origin == Origin::ebs);
+    CHECK(tell(nvme(ebs_model), lie, numbers).origin == Origin::ebs);
+    for (const char* model : {"Amazon EC2 NVMe Instance Storage 2",
+                              "amazon ec2 nvme instance storage", "QEMU NVMe Ctrl", "Samsung"}) {
+        const auto known = tell(nvme(model), lie, numbers);
+        CHECK(known.origin == Origin::unknown);
+        CHECK_THAT(known.evidence, Catch::Contains(model));
+    }
+}
+
+TEST_CASE("origin: without a model, by the one mapping that names it") {
+    const auto disk = xen("xvdb", 16);
+    const auto ephemeral = tell(disk, {{"ephemeral0", "sdb"}}, {{"ephemeral0", xvdb_number}});
+    CHECK(ephemeral.origin == Origin::instance_store);
+    CHECK(ephemeral.mapped == "ephemeral0");
+    CHECK_THAT(ephemeral.evidence, Catch::Contains("ephemeral0") && Catch::Contains("sdb"));
+    CHECK(tell(disk, {{"ebs1", "sdb"}}, {{"ebs1", xvdb_number}}).origin == Origin::ebs);
+    CHECK(tell(disk, {{"ami", "sdb"}}, {{"ami", xvdb_number}}).origin == Origin::unknown);
+    CHECK(tell(disk, {{"swap", "sdb"}}, {{"swap", xvdb_number}}).origin == Origin::unknown);
+    // Never by subtraction, and never by the name alone.
+    CHECK(tell(disk, {}, {}).origin == Origin::unknown);
+    CHECK(tell(disk, {{"ephemeral0", "sdb"}}, {{"ephemeral0", {}}}).origin == Origin::unknown);
+    CHECK(tell(disk, {{"ephemeral0", "sdb"}}, {{"ephemeral0", {{8, 16}}}}).origin ==
+          Origin::unknown);
+}
+
+TEST_CASE("origin: a disk that two entries claim is nobody's") {
+    for (const char* other : {"ephemeral1", "ebs1", "ami", "root"}) {
+        CAPTURE(other);
+        const auto known = tell(xen("xvdb", 16), {{"ephemeral0", "sdb"}, {other, "xvdb"}},
+                                {{"ephemeral0", xvdb_number}, {other, xvdb_number}});
+        CHECK(known.origin == Origin::unknown);
+        CHECK_THAT(known.evidence, Catch::Contains("ephemeral0") && Catch::Contains(other));
+    }
+}
+
+TEST_CASE("origin: sdb and xvdb are both there: neither is the one") {
+    FakeKernel kernel;
+    kernel.devices["/dev/sdb"].set(DeviceNumber{8, 16});
+    kernel.devices["/dev/xvdb"].set(DeviceNumber{202, 16});
+    const Mapping mapping{{"ephemeral0", "sdb"}};
+    const auto numbers = resolve_mapping(kernel, mapping);
+    CHECK(tell(xen("xvdb", 16), mapping, numbers).origin == Origin::unknown);
+    auto scsi = xen("sdb", 16);
+    scsi.major = 8;
+    CHECK(tell(scsi, mapping, numbers).origin == Origin::unknown);
+}
+
+TEST_CASE("origin: an entry that names a partition claims its disk, and proves nothing") {
+    auto disk = xen("xvda", 0);
+    disk.partitions = {"xvda1"};
+    // "sda1" leads to the partition's number, so the lying ephemeral0 alone has the disk's.
+    const auto root = tell(disk, {{"ami", "sda1"}, {"ephemeral0", "sda"}},
+                           {{"ami", {{202, 1}}}, {"ephemeral0", {{202, 0}}}});
+    CHECK(root.origin == Origin::unknown);
+    CHECK_THAT(root.evidence, Catch::Contains("ami"));
+    const auto part = tell(disk, {{"ephemeral0", "sda1"}}, {{"ephemeral0", {{202, 1}}}});
+    CHECK(part.origin == Origin::unknown);
+    // A whole disk may be called like a partition (paravirtual roots).
+    const auto whole =
+        tell(xen("xvda2", 2), {{"ephemeral0", "sda2"}}, {{"ephemeral0", {{202, 2}}}});
+    CHECK(whole.origin == Origin::instance_store);
+}

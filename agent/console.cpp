@@ -1,6 +1,6 @@
 #include "agent/console.h"
 
-#include <cstdio>
+#include <algorithm>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -45,43 +45,45 @@ void LiveProgress::clear() {
 }
 
 void LiveProgress::draw(const Record& record) {
-    std::string stages;
-    for (const auto& stage : record.timings) {
-        if (!stage.end) stages += (stages.empty() ? "" : ", ") + stage.name;
-    }
     const double now = seconds(clock_.now() - start_);
-    auto line = fmt::format("[{:5.1f} s] {}", now, stages);
+    std::string line;
+    for (const auto& stage : record.timings) {
+        if (!stage.end) line += (line.empty() ? "" : ", ") + stage.name;
+    }
     if (record.waiting && record.waiting->until > now) {
         line += fmt::format(": {} (until {:.1f} s)", record.waiting->what, record.waiting->until);
     }
-    write_all(STDERR_FILENO, "\r\x1b[K" + printable(line, 110));
+    if (line.empty()) return;
+    write_all(STDERR_FILENO, "\r\x1b[K" + printable(fmt::format("[{:5.1f} s] {}", now, line), 110));
     drawn_ = true;
 }
 
 void LiveProgress::show(const nlohmann::json& event, const Record& record) {
     const auto kind = event.value("event", "");
-    clear();
-    if (kind == "begin") log::debug("begin", {{"stage", event.value("stage", "")}});
+    if (kind == "waiting") return log::debug("waiting", {{"for", event.value("what", "")}});
     if (kind == "end") {
-        const auto error = event.value("error", "");
-        if (error.empty()) {
-            log::info("done", {{"stage", event.value("stage", "")}});
-        } else {
-            log::error("failed", {{"stage", event.value("stage", "")}, {"error", error}});
-        }
+        clear();
+        show_end(record, event.value("stage", ""));
     }
-    if (kind == "waiting") log::debug("waiting", {{"for", event.value("what", "")}});
-    if (kind == "finding" && !record.findings.empty()) {
+    if (kind == "finding" && !record.findings.empty() &&
+        record.findings.back().status != probes::Status::pass) {
+        clear();
         const auto& finding = record.findings.back();
-        if (finding.status != probes::Status::pass) {
-            log::warning("finding", {{"check", finding.check},
-                                     {"subject", finding.subject},
-                                     {"status", std::string(probes::to_string(finding.status))},
-                                     {"code", finding.code},
-                                     {"message", finding.message}});
-        }
+        log::warning("finding", {{"check", finding.check},
+                                 {"subject", finding.subject},
+                                 {"status", std::string(probes::to_string(finding.status))},
+                                 {"code", finding.code},
+                                 {"message", finding.message}});
     }
-    if (terminal_) draw(record);
+}
+
+void LiveProgress::show_end(const Record& record, const std::string& name) {
+    const auto stage = std::find_if(record.timings.rbegin(), record.timings.rend(),
+                                    [&](const Stage& each) { return each.name == name; });
+    if (stage == record.timings.rend() || !stage->end) return;
+    const auto took = fmt::format("{:.2f}s", *stage->end - stage->start);
+    if (stage->error.empty()) return log::info("done", {{"stage", name}, {"took", took}});
+    log::error("failed", {{"stage", name}, {"took", took}, {"error", stage->error}});
 }
 
 void LiveProgress::tick(const Record& record) {

@@ -21,13 +21,14 @@ class LiveProgress {
     LiveProgress(const LiveProgress&) = delete;
     LiveProgress& operator=(const LiveProgress&) = delete;
 
-    /// An event, just added to the record.
+    /// An event, just added to the record: what matters of it as a line of the log.
     void show(const nlohmann::json& event, const Record& record);
-    /// The time has gone on.
+    /// The time has gone on: draws the live line anew.
     void tick(const Record& record);
 
   private:
     void draw(const Record& record);
+    static void show_end(const Record& record, const std::string& name);
     void clear();
 
     const Clock& clock_;

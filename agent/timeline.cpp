@@ -33,6 +33,7 @@ std::string bar(double start, double end, double whole, unsigned width) {
 
 std::string draw_timeline(const Json& report, unsigned width) {
     const auto stages = report.value("timings", Json::array());
+    if (stages.empty()) return "";
     double whole = 0.001;
     for (const auto& stage : stages) {
         whole = std::max(whole, number_of(stage, "end", number_of(stage, "start", 0)));

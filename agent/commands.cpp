@@ -164,13 +164,16 @@ int show_metadata(const Options& options) {
         confirm_metadata(here->real->world(), here->config, here->progress, here->deadline);
     const auto& record = here->record;
     const auto& instance = record.instance;
+    const auto known_text = [](const std::string& value) {
+        return value.empty() ? Json(nullptr) : Json(value);
+    };
     Json json = {{"instance",
-                  {{"id", instance.id},
-                   {"type", instance.type},
-                   {"region", instance.region},
-                   {"zone", instance.zone},
-                   {"account", instance.account},
-                   {"image", instance.image}}},
+                  {{"id", known_text(instance.id)},
+                   {"type", known_text(instance.type)},
+                   {"region", known_text(instance.region)},
+                   {"zone", known_text(instance.zone)},
+                   {"account", known_text(instance.account)},
+                   {"image", known_text(instance.image)}}},
                  {"block-device-mapping", known ? Json(known->mapping) : Json(nullptr)},
                  {"requests", record.metadata.requests},
                  {"retries", record.metadata.retries},
@@ -184,7 +187,7 @@ int show_metadata(const Options& options) {
     }
     std::string text;
     for (const auto& [name, value] : json["instance"].items()) {
-        text += fmt::format("{:<8} {}\n", name, value.get<std::string>());
+        text += fmt::format("{:<8} {}\n", name, value.is_null() ? "-" : value.get<std::string>());
     }
     for (const auto& [name, device] : known ? known->mapping : probes::Mapping{}) {
         text += fmt::format("mapping  {} is {}\n", name, device);
@@ -232,8 +235,13 @@ int show_status(const Options& options) {
         log::error("/run/muster/status.json can't be understood");
         return something_wrong;
     }
-    print(options.json ? *text : describe_report(status) + draw_timeline(status));
-    return status.value("outcome", "") == "ready" ? all_well : something_wrong;
+    try {
+        print(options.json ? *text : describe_report(status) + draw_timeline(status));
+        return status.value("outcome", "") == "ready" ? all_well : something_wrong;
+    } catch (const nlohmann::json::exception& error) {
+        log::error("/run/muster/status.json is no report", {{"error", error.what()}});
+        return something_wrong;
+    }
 }
 
 int show_config(const Options& options) {

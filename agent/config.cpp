@@ -99,53 +99,49 @@ bool forbids_writes(const Mistake& mistake) {
 constexpr std::string_view kMain = "/etc/muster/muster.json";
 constexpr std::string_view kFolders[] = {"/etc/muster/conf.d", "/run/muster/conf.d"};
 
-Result<void> append(const Files& files, const std::string& file, bool required,
-                    std::vector<ConfigLayer>& layers) {
+/// False where nothing after it is to be read.
+bool append(const Files& files, const std::string& file, bool required, FoundLayers& found) {
     auto text = files.read(file);
     if (text) {
-        layers.push_back({file, std::move(*text)});
+        found.layers.push_back({file, std::move(*text)});
     } else if (required || text.error().code != Errc::absent) {
-        return fail(text.error(), "configuration");
+        found.unread = file;
+        found.error = text.error().with("configuration");
     }
-    return {};
+    return !found.error;
 }
 
-Result<void> append_folder(const Files& files, const std::string& folder,
-                           std::vector<ConfigLayer>& layers) {
+bool append_folder(const Files& files, const std::string& folder, FoundLayers& found) {
     const auto names = files.list(folder);
     if (!names) {
-        return names.error().code == Errc::absent ? Result<void>()
-                                                  : fail(names.error(), "configuration");
-    }
-    for (const auto& name : *names) {
-        // Editors leave hidden files behind.
-        if (!name.ends_with(".json") || name.starts_with('.')) {
-            continue;
+        if (names.error().code == Errc::absent) {
+            return true;
         }
-        if (auto appended = append(files, folder + "/" + name, false, layers); !appended) {
-            return appended;
-        }
+        found.unread = folder;
+        found.error = names.error().with("configuration");
+        return false;
     }
-    return {};
+    // Editors leave hidden files behind.
+    return std::ranges::all_of(*names, [&](const std::string& name) {
+        return !name.ends_with(".json") || name.starts_with('.') ||
+               append(files, folder + "/" + name, false, found);
+    });
 }
 
-Result<std::vector<ConfigLayer>> named_layers(const Files& files,
-                                              const std::vector<std::string>& names) {
-    std::vector<ConfigLayer> layers;
-    for (const auto& name : names) {
+FoundLayers named_layers(const Files& files, const std::vector<std::string>& names) {
+    FoundLayers found;
+    (void)std::ranges::all_of(names, [&](const std::string& name) {
         std::error_code error; // a folder that is gone leaves the name as it is, and unreadable
         const auto path = std::filesystem::absolute(name, error);
-        if (auto appended = append(files, error ? name : path.string(), true, layers); !appended) {
-            return fail(std::move(appended.error()));
-        }
-    }
-    return layers;
+        return append(files, error ? name : path.string(), true, found);
+    });
+    return found;
 }
 
 } // namespace
 
 std::string Mistake::text() const {
-    return file + ": " + key + ": " + problem;
+    return file + ": " + (key.empty() ? "" : key + ": ") + problem;
 }
 
 bool LoadedConfig::valid() const {
@@ -165,21 +161,26 @@ LoadedConfig load_config(const std::vector<ConfigLayer>& layers) {
     return result;
 }
 
-Result<std::vector<ConfigLayer>>
-find_config_layers(const Files& files, const std::vector<std::string>& explicit_files) {
+FoundLayers read_config_layers(const Files& files, const std::vector<std::string>& explicit_files) {
     if (!explicit_files.empty()) {
         return named_layers(files, explicit_files);
     }
-    std::vector<ConfigLayer> layers;
-    if (auto appended = append(files, std::string(kMain), false, layers); !appended) {
-        return fail(std::move(appended.error()));
+    FoundLayers found;
+    if (append(files, std::string(kMain), false, found)) {
+        (void)std::ranges::all_of(kFolders, [&](std::string_view folder) {
+            return append_folder(files, std::string(folder), found);
+        });
     }
-    for (const auto folder : kFolders) {
-        if (auto appended = append_folder(files, std::string(folder), layers); !appended) {
-            return fail(std::move(appended.error()));
-        }
+    return found;
+}
+
+Result<std::vector<ConfigLayer>>
+find_config_layers(const Files& files, const std::vector<std::string>& explicit_files) {
+    auto found = read_config_layers(files, explicit_files);
+    if (found.error) {
+        return fail(std::move(*found.error));
     }
-    return layers;
+    return std::move(found.layers);
 }
 
 } // namespace muster

@@ -136,6 +136,15 @@ struct LoadedConfig {
 [[nodiscard]] Result<std::vector<ConfigLayer>>
 find_config_layers(const Files& files, const std::vector<std::string>& explicit_files);
 
+/// The same, with the layers before the one that can't be read, which may say where to report.
+struct FoundLayers {
+    std::vector<ConfigLayer> layers;
+    std::string unread; ///< the file or folder that can't be read
+    std::optional<Error> error;
+};
+[[nodiscard]] FoundLayers read_config_layers(const Files& files,
+                                             const std::vector<std::string>& explicit_files);
+
 /// docs/configuration.md, made from the table of keys.
 [[nodiscard]] std::string config_reference();
 

@@ -15,16 +15,16 @@ constexpr Duration try_limit = std::chrono::seconds(10);
 // How soon a wait between tries notices that the verdict has come.
 constexpr Duration slice = std::chrono::milliseconds(50);
 
-Schedule fresh_schedule() {
-    return Schedule(backoff, std::random_device{}());
-}
-
 void sleep_unless(const std::atomic<bool>& cancelled, Clock& clock, Instant until) {
     while (!cancelled && clock.now() < until)
         clock.sleep_until(std::min(until, clock.now() + slice));
 }
 
 } // namespace
+
+Schedule fresh_schedule() {
+    return Schedule(backoff, std::random_device{}());
+}
 
 Delivery deliver_with_retries(Sink& sink, const Message& message, Clock& clock, Deadline deadline,
                               Schedule schedule, const std::atomic<bool>& cancelled) {

@@ -25,6 +25,9 @@ struct Delivery {
                                             Deadline deadline, Schedule schedule,
                                             const std::atomic<bool>& cancelled);
 
+/// The waits between tries, other ones each time.
+[[nodiscard]] Schedule fresh_schedule();
+
 /// Delivered, as the exit status means it: every required sink, or any one where none is required.
 /// With no sink at all there is nothing to deliver.
 [[nodiscard]] bool all_delivered(const std::vector<Delivery>& deliveries);

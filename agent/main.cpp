@@ -1,13 +1,33 @@
+#include <csignal>
 #include <cstdio>
+#include <fcntl.h>
 #include <map>
+#include <unistd.h>
 
 #include "agent/commands.h"
 #include "agent/options.h"
 #include "agent/run.h"
 #include "agent/sys/log.h"
 
+namespace {
+
+/// Started without its standard streams, a program gives their numbers to the next files that it
+/// opens, and then prints into these.
+void hold_standard_streams() {
+    int fd = 0;
+    while (fd >= 0 && fd <= STDERR_FILENO)
+        fd = open("/dev/null", O_RDWR);
+    if (fd > STDERR_FILENO) close(fd);
+}
+
+} // namespace
+
 int main(int argc, char** argv) {
     using namespace muster;
+    hold_standard_streams();
+    // A journal or an endpoint that hangs up in the middle of a write must not keep the verdict
+    // from going out. Helpers get the default back before they run a program.
+    (void)std::signal(SIGPIPE, SIG_IGN);
     const auto options = parse_command_line({argv + 1, argv + argc});
     if (!options) {
         std::fprintf(stderr, "muster: %s\n", options.error().message.c_str());

@@ -67,11 +67,16 @@ class Reader {
 
     Result<std::string> value(std::string_view flag) {
         const std::string_view word = words_[at_];
-        if (word.size() > flag.size()) return std::string(word.substr(flag.size() + 1));
-        if (at_ + 1 == words_.size()) {
+        std::string text;
+        if (word.size() > flag.size()) {
+            text = word.substr(flag.size() + 1);
+        } else if (at_ + 1 < words_.size()) {
+            text = words_[++at_];
+        }
+        if (text.empty()) {
             return fail(Errc::malformed, fmt::format("{}: expected a value after it", flag));
         }
-        return words_[++at_];
+        return text;
     }
 
     Result<void> flag(std::string_view word) {

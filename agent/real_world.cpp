@@ -26,14 +26,14 @@ RealWorld::RealWorld(std::unique_ptr<Clock> clock, std::unique_ptr<Isolate> isol
     : clock_(std::move(clock)), isolate_(std::move(isolate)), disk_lock_(disk_lock),
       kernel_(make_kernel(*clock_, *isolate_)),
       commands_(make_command_runner(*clock_, *isolate_, disk_lock_)),
-      metadata_http_(make_http_client({})) {}
+      metadata_http_(make_http_client({.tls = false})) {}
 
 void boot_in_real_world(const Config& config, Instant start, Deadline deadline,
                         const Worker::Send& send) {
     auto real = RealWorld::make();
     const auto clock = make_system_clock();
     Progress progress(*clock, start, [&](const nlohmann::json& event) {
-        send(event.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+        send(encoded(event, Worker::max_message));
     });
     if (!real) return tell_internal(progress, real.error().message);
     try {

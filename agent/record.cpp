@@ -78,6 +78,28 @@ void Record::add(const Json& event) try {
     // nlohmann's, from at(): see the declaration.
 }
 
+std::string encoded(const Json& event, std::size_t most) {
+    const auto dump = [](const Json& json) {
+        return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    };
+    auto text = dump(event);
+    if (text.size() <= most) return text;
+    auto kept = event;
+    if (event.value("event", "") == "finding") {
+        auto& finding = kept["finding"];
+        finding["evidence"] = Json::object();
+        // A byte may take six of them ("\u0001").
+        auto& message = finding["message"].get_ref<std::string&>();
+        message = message.substr(0, most / 8);
+        text = dump(kept);
+        if (text.size() <= most) return text;
+    }
+    auto lost = probes::failed("agent", "boot job", "internal",
+                               "something was found that is too long to be told");
+    lost.gating = event.value("event", "") == "finding";
+    return dump({{"event", "finding"}, {"finding", lost}, {"at", event.value("at", 0.0)}});
+}
+
 void Progress::emit(Json event) {
     const std::lock_guard guard(mutex_);
     event["at"] = seconds(clock_.now() - start_);

@@ -72,6 +72,11 @@ Json waits_json(const std::vector<probes::Wait>& waits) {
     return list;
 }
 
+void shorten(Json& text, std::size_t most) {
+    auto& bytes = text.get_ref<std::string&>();
+    if (bytes.size() > most) bytes = bytes.substr(0, most) + "...";
+}
+
 std::string dump(const Json& report) {
     // Names and messages hold what devices and servers say: bytes that are no UTF-8 are replaced.
     return report.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -114,14 +119,22 @@ std::string serialized(Json report) {
     Json kept = Json::array();
     for (auto& finding : report["findings"]) {
         if (finding["status"] == "pass" || kept.size() == 50) continue;
-        finding["message"] = finding["message"].get<std::string>().substr(0, 500);
+        shorten(finding["subject"], 100);
+        shorten(finding["message"], 500);
         kept.push_back(std::move(finding));
     }
     report["findings"] = std::move(kept);
     report["timings"] = Json::array();
     report["storage"] = Json::object();
     report["waits"] = Json::array();
-    return dump(report);
+    if (report.contains("reason")) shorten(report["reason"]["message"], 2000);
+    text = dump(report);
+    // A byte may take six of them ("\u0001").
+    while (text.size() > max_report && !report["findings"].empty()) {
+        report["findings"].erase(report["findings"].size() - 1);
+        text = dump(report);
+    }
+    return text;
 }
 
 std::string idempotency_key(const Json& report) {

@@ -22,18 +22,19 @@ bool switched_off(const Files& files) {
 
 /// A configuration that can't be read at all is as wrong as one that makes no sense.
 LoadedConfig load(const Files& files, const Options& options) {
-    const auto layers = find_config_layers(files, options.configs);
-    if (layers) return load_config(*layers);
-    auto loaded = load_config({});
-    loaded.mistakes.push_back(
-        {.file = "configuration", .key = "", .problem = layers.error().message});
+    const auto found = read_config_layers(files, options.configs);
+    auto loaded = load_config(found.layers);
+    if (found.error) {
+        loaded.mistakes.push_back(
+            {.file = found.unread, .key = "", .problem = found.error->message});
+    }
     return loaded;
 }
 
 void add_mistakes(const LoadedConfig& loaded, Record& record) {
     for (const auto& mistake : loaded.mistakes) {
         log::error("configuration", {{"mistake", mistake.text()}});
-        auto finding = probes::failed("config", mistake.key,
+        auto finding = probes::failed("config", mistake.key.empty() ? mistake.file : mistake.key,
                                       mistake.unknown_key ? "config-unknown-key" : "config-invalid",
                                       mistake.text());
         // An older image must boot with a newer configuration.
@@ -47,6 +48,8 @@ Ending follow(Worker& worker, Record& record, Session& session, Clock& clock, in
     LiveProgress live(clock, session.start());
     // The job keeps its own deadline; a second later we no longer believe that it will.
     const Deadline limit{session.work_deadline().at + std::chrono::seconds(1)};
+    // Whoever stops a whole unit signals each of its processes, in no certain order.
+    constexpr Duration stopped_with_us = std::chrono::milliseconds(100);
     while (true) {
         session.announce(record);
         live.tick(record);
@@ -61,13 +64,15 @@ Ending follow(Worker& worker, Record& record, Session& session, Clock& clock, in
         }
         case Worker::Event::ended:
             if (record.finished) return Ending::finished;
+            if (is_interrupted(signals, stopped_with_us)) return Ending::interrupted;
             log::error("the boot job died", {{"how", worker.how_it_died()}});
             return Ending::died;
         case Worker::Event::interrupted: worker.kill(); return Ending::interrupted;
         case Worker::Event::deadline:
             if (!limit.passed(clock)) break;
             worker.kill();
-            return Ending::deadline;
+            // It may hang on its way out, with all its work done.
+            return record.finished ? Ending::finished : Ending::deadline;
         }
     }
 }
@@ -87,23 +92,30 @@ int run(const Options& options) {
         log::warning("switched off by muster=off or /etc/muster/disabled: nothing is done");
         return 0;
     }
+    // First of all: from here on, whoever stops us gets a verdict.
+    const auto signals = catch_signals();
+    if (!signals) log::error("signals can't be caught", {{"error", signals.error().message}});
     const auto lock = Lock::take("/run/muster/lock");
-    if (!lock) {
+    if (!lock && lock.error().code == Errc::conflict) {
         log::error("another run is under way", {{"error", lock.error().message}});
         return 2;
     }
-    const auto signals = catch_signals();
-    if (!signals) log::error("signals can't be caught", {{"error", signals.error().message}});
 
     const auto clock = make_system_clock();
     const auto loaded = load(files, options);
     Session session(files, *clock, loaded.config);
     Record record = session.first_record();
     add_mistakes(loaded, record);
-    if (!loaded.valid()) {
-        static_cast<void>(session.conclude(record, Ending::finished));
+    if (!lock) {
+        // Another run may be at the disks, so they are left alone; but nobody else reports for us.
+        log::error("no lock to be had", {{"error", lock.error().message}});
+        record.findings.push_back(
+            probes::failed("agent", "lock", "internal", lock.error().message));
+    }
+    if (!lock || !loaded.valid()) {
+        const int status = session.conclude(record, Ending::finished);
         print(session, options.json);
-        return 2;
+        return loaded.valid() ? status : 2;
     }
 
     // The job runs in a process of its own: whatever becomes of it, the verdict goes out from here.

@@ -1,5 +1,6 @@
 #include "agent/session.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fmt/format.h>
 
@@ -49,8 +50,10 @@ Deadline Session::work_deadline() const {
 }
 
 ReportHead Session::head() {
+    // Where the number can't be kept it still goes on: the receiver drops one that it has seen.
+    sequence_ = std::max(next_sequence(files_), sequence_ + 1);
     return {.boot_id = boot_id_,
-            .sequence = next_sequence(files_),
+            .sequence = sequence_,
             .time = clock_.wall(),
             .uptime_at_start = uptime_at_start_,
             .enforced = config_.mode == Mode::enforce};

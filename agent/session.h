@@ -47,6 +47,7 @@ class Session {
     std::string boot_id_;
     Courier courier_;
     bool announced_ = false;
+    unsigned sequence_ = 0; ///< of the last report
     nlohmann::ordered_json report_;
 };
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "agent/sys/log.h"
 
@@ -56,9 +58,15 @@ void Spool::drop(const std::string& name) const {
 
 Spool::Content Spool::read() const {
     Content content;
-    for (const auto& name : files_.list(folder).value_or(std::vector<std::string>{})) {
+    const auto names = files_.list(folder);
+    if (!names && names.error().code != Errc::absent) content.unread.push_back(names.error());
+    for (const auto& name : names.value_or(std::vector<std::string>{})) {
         if (!name.ends_with(".json")) continue;
         const auto text = files_.read(std::string(folder) + name, max_entry);
+        if (!text && text.error().code != Errc::too_large) {
+            content.unread.push_back(text.error());
+            continue;
+        }
         auto entry = text ? parse(name, *text) : std::nullopt;
         if (entry) {
             content.entries.push_back(std::move(*entry));
@@ -66,8 +74,14 @@ Spool::Content Spool::read() const {
             content.unusable.push_back(name);
         }
     }
-    std::ranges::stable_sort(content.entries, {}, [](const SpoolEntry& entry) {
-        return std::pair(entry.time, entry.sequence);
+    // The wall clock tells boots apart in time, but may have been set within one.
+    std::map<std::string, WallTime> began;
+    for (const auto& entry : content.entries) {
+        auto& first = began.try_emplace(entry.boot_id, entry.time).first->second;
+        first = std::min(first, entry.time);
+    }
+    std::ranges::stable_sort(content.entries, {}, [&](const SpoolEntry& entry) {
+        return std::tuple(began.at(entry.boot_id), entry.boot_id, entry.sequence);
     });
     return content;
 }

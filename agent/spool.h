@@ -31,6 +31,7 @@ class Spool {
     struct Content {
         std::vector<SpoolEntry> entries;   ///< in the order (boot, sequence)
         std::vector<std::string> unusable; ///< names of files that can't be understood
+        std::vector<Error> unread;         ///< what could not be read, and so may hold a verdict
     };
     [[nodiscard]] Content read() const;
 

@@ -77,11 +77,12 @@ void apply_plan(const World& world, const Config& config, const lvm::Plan& plan,
         return;
     }
     if (!plan.steps.empty() && !config.ephemeral.writes_allowed) {
-        progress.finding(probes::unknown("ephemeral", "disks",
-                                         "an unknown key stands under `ephemeral` in the "
-                                         "configuration, so what is wanted of the "
-                                         "disks is not wholly known and nothing was written; see "
-                                         "the finding config-unknown-key"));
+        // Not "cannot-tell": a new machine with this configuration would end just so.
+        progress.finding(probes::failed("ephemeral", "disks", "config-invalid",
+                                        "an unknown key stands under `ephemeral` in the "
+                                        "configuration, so what is wanted of the "
+                                        "disks is not wholly known and nothing was written; see "
+                                        "the finding config-unknown-key"));
         return;
     }
     if (config.mode == Mode::observe) {

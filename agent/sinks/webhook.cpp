@@ -46,10 +46,20 @@ class Webhook : public Sink {
         const auto retry_after = response.header("retry-after");
         return {.error = {again ? Errc::transient : Errc::denied,
                           fmt::format("answered {}, expected 2xx: {}", response.status,
-                                      response.body.substr(0, 500))},
+                                      without_token(response.body).substr(0, 500))},
                 .retry_after =
                     retry_after ? parse_retry_after(*retry_after, clock_.wall()) : Duration::zero(),
                 .final = !again};
+    }
+
+    /// Some receivers repeat what they were sent.
+    [[nodiscard]] std::string without_token(std::string text) const {
+        for (auto at = token_.empty() ? text.npos : text.find(token_); at != text.npos;
+             at = text.find(token_, at)) {
+            text.replace(at, token_.size(), "***");
+            at += 3;
+        }
+        return text;
     }
 
     std::string url_;

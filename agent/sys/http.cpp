@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "agent/sys/files.h"
+
 namespace muster {
 namespace {
 
@@ -60,9 +62,16 @@ struct Receiver {
     }
 };
 
-/// An address without its query, which may carry somebody's token.
-std::string_view shown(std::string_view url) {
-    return url.substr(0, url.find('?'));
+/// "https://user:secret@hooks.example/T0/SECRET?key=..." as "https://hooks.example/...": all but
+/// the host may be somebody's secret.
+std::string shown(std::string_view url) {
+    const auto scheme = url.find("://");
+    if (scheme == url.npos) return "(not an address)";
+    const auto start = scheme + 3;
+    const auto end = std::min(url.find_first_of("/?#", start), url.size());
+    auto host = url.substr(start, end - start);
+    if (const auto sign = host.rfind('@'); sign != host.npos) host.remove_prefix(sign + 1);
+    return fmt::format("{}{}{}", url.substr(0, start), host, end < url.size() ? "/..." : "");
 }
 
 Errc to_errc(CURLcode code, bool cancelled) {
@@ -108,7 +117,7 @@ std::string system_ca_file() {
 class CurlClient : public HttpClient {
   public:
     explicit CurlClient(HttpOptions options) : options_(std::move(options)) {
-        if (options_.ca_file.empty()) options_.ca_file = system_ca_file();
+        if (options_.tls) read_certificates();
         static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
         if (ready == CURLE_OK) handle_ = curl_easy_init();
     }
@@ -137,6 +146,27 @@ class CurlClient : public HttpClient {
         curl_easy_setopt(handle_, option, value);
     }
 
+    void read_certificates() {
+        if (options_.ca_file.empty()) options_.ca_file = system_ca_file();
+        const auto read = [](const std::string& path) {
+            return path.empty() ? "" : Files().read(path, 4 << 20).value_or("");
+        };
+        ca_ = read(options_.ca_file);
+        certificate_ = read(options_.client_certificate);
+        key_ = read(options_.client_key);
+    }
+
+    /// What could not be read is left to libcurl, which then says so.
+    void set_pem(CURLoption content_option, std::string& content, CURLoption path_option,
+                 const std::string& path) {
+        if (!content.empty()) {
+            curl_blob blob{content.data(), content.size(), CURL_BLOB_NOCOPY};
+            set(content_option, &blob);
+        } else if (!path.empty()) {
+            set(path_option, path.c_str());
+        }
+    }
+
     void set_connection(const HttpRequest& request) {
         const auto milliseconds = [](Duration d) {
             // 0 would mean "no limit" to libcurl.
@@ -144,7 +174,7 @@ class CurlClient : public HttpClient {
                                   std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
         };
         set(CURLOPT_NOSIGNAL, 1L);
-        set(CURLOPT_PROTOCOLS_STR, "http,https");
+        set(CURLOPT_PROTOCOLS_STR, options_.tls ? "http,https" : "http");
         set(CURLOPT_FOLLOWLOCATION, 0L);
         set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request.connect_limit));
         set(CURLOPT_TIMEOUT_MS, milliseconds(request.total_limit));
@@ -155,11 +185,10 @@ class CurlClient : public HttpClient {
         set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
         set(CURLOPT_SSL_VERIFYPEER, 1L);
         set(CURLOPT_SSL_VERIFYHOST, 2L);
-        if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
-        if (!options_.client_certificate.empty()) {
-            set(CURLOPT_SSLCERT, options_.client_certificate.c_str());
-            set(CURLOPT_SSLKEY, options_.client_key.c_str());
-        }
+        set(CURLOPT_CAPATH, nullptr);
+        set_pem(CURLOPT_CAINFO_BLOB, ca_, CURLOPT_CAINFO, options_.ca_file);
+        set_pem(CURLOPT_SSLCERT_BLOB, certificate_, CURLOPT_SSLCERT, options_.client_certificate);
+        set_pem(CURLOPT_SSLKEY_BLOB, key_, CURLOPT_SSLKEY, options_.client_key);
         set(CURLOPT_ERRORBUFFER, error_.data());
         error_[0] = '\0';
         if (options_.cancelled) {
@@ -208,8 +237,15 @@ class CurlClient : public HttpClient {
         }
         const bool cancelled = options_.cancelled && options_.cancelled();
         const char* why = error_[0] != '\0' ? error_.data() : curl_easy_strerror(code);
-        return fail(to_errc(code, cancelled),
+        return fail(has_no_route(code) ? Errc::unreachable : to_errc(code, cancelled),
                     fmt::format("{} {}: {}", request.method, shown(request.url), why));
+    }
+
+    [[nodiscard]] bool has_no_route(CURLcode code) const {
+        long os_error = 0;
+        curl_easy_getinfo(handle_, CURLINFO_OS_ERRNO, &os_error);
+        return code == CURLE_COULDNT_CONNECT &&
+               errc_of(static_cast<int>(os_error)) == Errc::unreachable;
     }
 
     static int on_progress(void* options, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
@@ -217,6 +253,7 @@ class CurlClient : public HttpClient {
     }
 
     HttpOptions options_;
+    std::string ca_, certificate_, key_; ///< PEM
     CURL* handle_ = nullptr;
     Receiver receiver_;
     std::array<char, CURL_ERROR_SIZE> error_{};

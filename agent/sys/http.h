@@ -49,12 +49,15 @@ struct HttpOptions {
     /// "": no proxy at all, not even the environment's (metadata: a proxy answers with *its own*
     /// machine's identity, boto issue 1146). nullopt: as the environment says.
     std::optional<std::string> proxy = "";
+    bool tls = true;                ///< false: http only, and no certificate is ever read
     std::string ca_file;            ///< "": the system's own store
     std::string client_certificate; ///< PEM; "": none
     std::string client_key;
     std::function<bool()> cancelled; ///< asked about once a second and before each try
 };
 
+/// Certificates are read when the client is made, since the root volume may hang later on.
+///
 /// A client on libcurl with one kept-alive connection. Never follows a redirect; TLS 1.2 or later,
 /// always verified; http and https only. To be used by one thread.
 [[nodiscard]] std::unique_ptr<HttpClient> make_http_client(HttpOptions options);

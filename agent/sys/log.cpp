@@ -1,20 +1,64 @@
 #include "agent/sys/log.h"
 
+#include <algorithm>
+#include <climits>
 #include <memory>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <mutex>
+#include <poll.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 namespace muster::log {
 namespace {
+
+/// Standard error, without ever blocking: where nobody reads it any more (a journal that hangs on
+/// the root volume that we are about to report), lines are lost, not the verdict.
+class StderrSink : public spdlog::sinks::base_sink<std::mutex> {
+  protected:
+    void sink_it_(const spdlog::details::log_msg& message) override {
+        spdlog::memory_buf_t line;
+        formatter_->format(message, line);
+        // Where there is room at all, there is room for this much (pipe(7)).
+        const auto size = std::min<std::size_t>(line.size(), PIPE_BUF);
+        if (size < line.size()) line[size - 1] = '\n';
+        pollfd watched{STDERR_FILENO, POLLOUT, 0};
+        const int ready = poll(&watched, 1, blocked_ ? 0 : patience);
+        blocked_ = ready <= 0;
+        if (!blocked_) {
+            [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), size);
+        }
+    }
+    void flush_() override {}
+
+  private:
+    static constexpr int patience = 50; // milliseconds, for a reader that is only slow
+    bool blocked_ = false;
+};
+
+bool is_journal() {
+    static const bool answer = getenv("JOURNAL_STREAM") != nullptr;
+    return answer;
+}
+
+/// "<4>" is a warning to the journal, and so on.
+std::string_view journal_level(spdlog::level::level_enum level) {
+    if (!is_journal()) return "";
+    switch (level) {
+    case spdlog::level::err: return "<3>";
+    case spdlog::level::warn: return "<4>";
+    case spdlog::level::info: return "<6>";
+    default: return "<7>";
+    }
+}
 
 spdlog::logger& logger() {
     // Standard error only: standard output belongs to --json. Under systemd the journal stamps each
     // line itself, and the <N> prefix tells it the level (sd-daemon(3)).
     static const std::shared_ptr<spdlog::logger> instance = [] {
-        auto made = std::make_shared<spdlog::logger>(
-            "muster", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+        auto made = std::make_shared<spdlog::logger>("muster", std::make_shared<StderrSink>());
         made->set_level(spdlog::level::info);
-        made->set_pattern(getenv("JOURNAL_STREAM") != nullptr ? "%v" : "%H:%M:%S.%e %l %v");
+        made->set_pattern(is_journal() ? "%v" : "%H:%M:%S.%e %l %v");
         made->flush_on(spdlog::level::trace);
         return made;
     }();
@@ -39,7 +83,8 @@ void append_value(std::string& line, std::string_view value) {
 void write(spdlog::level::level_enum level, std::string_view message,
            std::initializer_list<Field> fields) {
     if (!logger().should_log(level)) return;
-    std::string line(message);
+    std::string line(journal_level(level));
+    line += message;
     for (const auto& [key, value] : fields) {
         line += ' ';
         line += key;

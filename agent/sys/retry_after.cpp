@@ -11,14 +11,15 @@ Duration parse_retry_after(std::string_view value, WallTime wall) {
     constexpr Duration most = std::chrono::minutes(10);
     unsigned number = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error == std::errc() && end == value.data() + value.size()) {
-        return std::min<Duration>(most, std::chrono::seconds(number));
+    if (!value.empty() && end == value.data() + value.size()) {
+        // More than the number can hold is very long, not "at once".
+        return error == std::errc() ? std::min<Duration>(most, std::chrono::seconds(number)) : most;
     }
     // RFC 9110's one form that is still sent: "Sun, 06 Nov 1994 08:49:37 GMT"
     std::tm parts{};
-    if (strptime(std::string(value).c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts) == nullptr) {
-        return Duration::zero();
-    }
+    const std::string text(value);
+    const char* rest = strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    if (rest == nullptr || *rest != '\0') return Duration::zero();
     const Duration wait = std::chrono::system_clock::from_time_t(timegm(&parts)) - wall;
     return std::clamp<Duration>(wait, Duration::zero(), most);
 }

@@ -16,8 +16,6 @@
 namespace muster {
 namespace {
 
-constexpr std::size_t max_message = 128 << 10;
-
 std::string errno_text() {
     return std::error_code(errno, std::generic_category()).message();
 }
@@ -53,7 +51,8 @@ void close_all_but(int keep) {
     sigprocmask(SIG_UNBLOCK, &signals, nullptr);
 
     body([socket](std::string_view message) {
-        if (message.size() > max_message) return;
+        // An empty one would look like the end.
+        if (message.empty() || message.size() > Worker::max_message) return;
         // Blocks while the parent is behind; MSG_NOSIGNAL since it may be gone.
         while (send(socket, message.data(), message.size(), MSG_NOSIGNAL) < 0 && errno == EINTR) {
         }
@@ -91,6 +90,12 @@ Worker::Next Worker::next(const Clock& clock, Deadline deadline, int interrupt) 
     if (size <= 0) return {Event::ended, ""};
     message.resize(static_cast<std::size_t>(size));
     return {Event::message, std::move(message)};
+}
+
+bool is_interrupted(int interrupt, Duration within) {
+    pollfd watched{interrupt, POLLIN, 0};
+    const auto limit = std::chrono::ceil<std::chrono::milliseconds>(within);
+    return interrupt >= 0 && poll(&watched, 1, static_cast<int>(limit.count())) > 0;
 }
 
 std::string Worker::how_it_died() {

@@ -17,7 +17,8 @@ namespace muster {
 
 class Worker {
   public:
-    /// Sends one message of at most 128 KiB; a longer one is dropped.
+    static constexpr std::size_t max_message = 128 << 10; ///< bytes
+    /// Sends one message; one that is empty or too long is dropped.
     using Send = std::function<void(std::string_view message)>;
 
     /// Forks; must be called before the first thread of this process. The worker holds no
@@ -53,5 +54,8 @@ class Worker {
 /// SIGTERM, SIGINT and SIGHUP as a descriptor that becomes readable; from here on they do nothing
 /// else. Must be called before the first thread and before a worker is started.
 [[nodiscard]] Result<Fd> catch_signals();
+
+/// Whether one of them has come, or comes within that time.
+[[nodiscard]] bool is_interrupted(int interrupt, Duration within);
 
 } // namespace muster

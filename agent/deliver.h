@@ -1,0 +1,14 @@
+// What is still in the spool, sent late.
+#pragma once
+
+#include "agent/config.h"
+#include "agent/sys/clock.h"
+#include "agent/sys/files.h"
+
+namespace muster {
+
+/// Brings what is in the spool to its sinks, within the report's deadline: the sinks side by side,
+/// the reports of each in their order. True where nothing remains.
+[[nodiscard]] bool empty_spool(const Files& files, Clock& clock, const Config& config);
+
+} // namespace muster

@@ -1,0 +1,234 @@
+"""The real binary on this host, in a mount namespace of its own, and the simulator beside it.
+
+Needs root (unshare). Nothing outside the namespace is changed: /run and /etc/muster are its own,
+and the configurations here expect no disk.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCES = os.path.dirname(os.path.dirname(HERE))
+BINARY = os.environ.get("MUSTER_BINARY", os.path.join(SOURCES, "build", "muster"))
+
+# /etc with every entry of the host's as a link, and a muster/ of its own.
+SET_UP = """
+set -e
+mount -t tmpfs -o mode=0755 tmpfs /run
+mkdir /run/.etc
+mount --bind /etc /run/.etc
+mount -t tmpfs -o mode=0755 tmpfs /etc
+for entry in /run/.etc/* /run/.etc/.[!.]*; do
+  if [ -e "$entry" ] && [ "${entry##*/}" != muster ]; then ln -s "$entry" /etc/; fi
+done
+mkdir /etc/muster /etc/muster/conf.d
+echo ready
+exec cat
+"""
+
+
+class Simulator:
+    """tests/simulator on loopback, on ports of its own."""
+
+    def __init__(self, *scripts, options=()):
+        self.folder = tempfile.mkdtemp(prefix="muster-e2e-")
+        self.record = os.path.join(self.folder, "record")
+        words = ["/usr/bin/python3", "-S", "-E",
+                 os.path.join(SOURCES, "tests", "simulator", "simulator.py"),
+                 "--exit-with-stdin", "--record", self.record, *options]
+        for script in scripts:
+            words += ["--script", script if isinstance(script, str) else json.dumps(script)]
+        self.process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        addresses = json.loads(self.process.stdout.readline())
+        self.metadata = addresses["metadata"]
+        self.endpoint = addresses["endpoint"]
+        self.control = addresses["control"]
+
+    def swap(self, script):
+        self._ask("/_simulator/script", json.dumps(script).encode())
+
+    def state(self):
+        return json.loads(self._ask("/_simulator/state"))
+
+    def _ask(self, path, body=None):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(urllib.request.Request(self.control + path, body), timeout=20) as reply:
+            return reply.read()
+
+    def requests(self):
+        """What the endpoint got, in order, taken or not."""
+        if not os.path.exists(self.record):
+            return []
+        with open(self.record, encoding="utf-8") as lines:
+            return [json.loads(line) for line in lines]
+
+    def taken(self):
+        """The reports that the endpoint took, in order."""
+        return [request["json"] for request in self.requests()
+                if request["status"] and 200 <= request["status"] < 300 and request["whole"]]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(10)
+        self.process.stdout.close()
+        shutil.rmtree(self.folder)
+
+
+class Outcome:
+    def __init__(self, status, out, err, seconds):
+        self.status = status
+        self.out = out
+        self.err = err
+        self.seconds = seconds
+
+    def __str__(self):
+        return f"exit {self.status} after {self.seconds:.1f} s\n{self.out}\n{self.err}"
+
+
+class Machine:
+    """A namespace with files of its own, in which the agent runs."""
+
+    def __init__(self):
+        self.holder = subprocess.Popen(
+            ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-c", SET_UP],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if self.holder.stdout.readline() != b"ready\n":
+            raise RuntimeError("no mount namespace to be had: these tests need root")
+        self.namespace = os.readlink(f"/proc/{self.holder.pid}/ns/mnt")
+
+    def path(self, name):
+        return f"/proc/{self.holder.pid}/root{name}"
+
+    def write(self, name, content):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        text = content if isinstance(content, (str, bytes)) else json.dumps(content)
+        with open(self.path(name), "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+
+    def configure(self, *layers):
+        for number, layer in enumerate(layers):
+            name = f"conf.d/{number:02}.json" if number else "muster.json"
+            self.write(f"/etc/muster/{name}", layer)
+
+    def read(self, name):
+        with open(self.path(name), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def read_json(self, name):
+        return json.loads(self.read(name))
+
+    def list(self, name):
+        try:
+            return sorted(os.listdir(self.path(name)))
+        except FileNotFoundError:
+            return []
+
+    def all_text(self):
+        """All that stands in /run, by file name."""
+        texts = {}
+        for folder, _, files in os.walk(self.path("/run/muster")):
+            for name in files:
+                with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+                    texts[name] = file.read()
+        return texts
+
+    def start(self, *arguments, env=None, prefix=(), **streams):
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **(env or {})}
+        streams.setdefault("stdout", subprocess.PIPE)
+        streams.setdefault("stderr", subprocess.PIPE)
+        return subprocess.Popen(
+            ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", *prefix, BINARY, *arguments],
+            stdin=subprocess.DEVNULL, env=environment, **streams)
+
+    def end(self, process, timeout=60):
+        began = time.monotonic()
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(f"muster did not end:\n{out}\n{err}") from None
+        return Outcome(process.returncode, (out or b"").decode(), (err or b"").decode(),
+                       time.monotonic() - began)
+
+    def run(self, *arguments, timeout=60, **options):
+        return self.end(self.start(*arguments, **options), timeout)
+
+    def processes(self):
+        """Of the agent's in this namespace: {pid: name}; those that are dead do not count."""
+        found = {}
+        for name in os.listdir("/proc"):
+            if not name.isdigit() or int(name) == self.holder.pid:
+                continue
+            try:
+                if os.readlink(f"/proc/{name}/ns/mnt") != self.namespace:
+                    continue
+                with open(f"/proc/{name}/stat", encoding="utf-8") as file:
+                    line = file.read()
+            except OSError:
+                continue
+            if line[line.rindex(")") + 2] not in "ZX":
+                found[int(name)] = line[line.index("(") + 1:line.rindex(")")]
+        return found
+
+    def worker(self):
+        """The process id of the boot job, once there is one."""
+        return wait_for(lambda: next((pid for pid, name in self.processes().items()
+                                      if name == "muster-boot"), None))
+
+    def close(self):
+        self.holder.stdin.close()
+        self.holder.wait(10)
+        self.holder.stdout.close()
+
+
+def wait_for(condition, seconds=10.0):
+    until = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value or time.monotonic() > until:
+            return value
+        time.sleep(0.01)
+
+
+def merged(base, patch):
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(base) if isinstance(base, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result
+
+
+def configuration(simulator, **changes):
+    """Harmless on any machine: no disk is expected, none is looked for."""
+    return merged({
+        "deadline": "40s",
+        "metadata": {"endpoint": simulator.metadata},
+        "ephemeral": {"expect": "none"},
+        "ebs": {},
+        "root": {"min_free": "0%", "min_free_inodes": "0%"},
+        "report": {"deadline": "10s",
+                   "to": {"scaler": {"type": "webhook", "url": simulator.endpoint + "/v1/reports",
+                                     "proxy": ""}}},
+    }, changes)
+
+
+def only(items):
+    items = list(items)
+    if len(items) != 1:
+        raise AssertionError(f"expected one, found {len(items)}: {items}")
+    return items[0]
+
+
+sys.dont_write_bytecode = True

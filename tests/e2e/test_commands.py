@@ -1,0 +1,118 @@
+"""The commands that change nothing: JSON on standard output and nothing else, and exit status."""
+
+import json
+import unittest
+
+from case import Case, waits
+from machine import configuration
+
+
+class Commands(Case):
+    def json_of(self, machine, status, *words):
+        outcome = self.ends(machine.run(*words, "--json", "--log-level", "debug"), status)
+        return json.loads(outcome.out)
+
+    def test_run(self):
+        simulator, machine = self.pair()
+        printed = self.json_of(machine, 0, "run")
+        self.assertEqual(printed, simulator.taken()[-1])
+        text = self.ends(machine.run("run"), 0).out
+        self.assertIn("i-0123456789abcdef0 ready", text)
+        self.assertIn("metadata", text)
+
+    def test_run_with_a_wrong_configuration(self):
+        simulator, machine = self.pair()
+        machine.write("/etc/muster/conf.d/1.json", {"mode": "x"})
+        self.is_failed(self.json_of(machine, 2, "run"), "config-invalid", False)
+        for command in ("plan", "metadata", "probe"):
+            outcome = self.ends(machine.run(command, "--json"), 2)
+            self.assertEqual(outcome.out, "")
+            self.assertIn("conf.d/1.json", outcome.err)
+        self.ends(machine.run("deliver"), 2)
+
+    def test_plan(self):
+        _, machine = self.pair()
+        plan = self.json_of(machine, 0, "plan")
+        self.assertEqual((plan["steps"], plan["refusals"]), ([], []))
+        self.assertEqual(self.ends(machine.run("plan"), 0).out, "nothing to do\n")
+
+    def test_metadata(self):
+        _, machine = self.pair()
+        shown = self.json_of(machine, 0, "metadata")
+        self.assertEqual(shown["instance"]["id"], "i-0123456789abcdef0")
+        self.assertEqual(shown["block-device-mapping"]["ephemeral0"], "sdb")
+        self.assertGreater(shown["requests"], 3)
+        text = self.ends(machine.run("metadata"), 0).out
+        self.assertIn("i-0123456789abcdef0", text)
+        self.assertIn("ephemeral0 is sdb", text)
+
+    def test_metadata_off(self):
+        _, machine = self.pair("disabled")
+        shown = self.json_of(machine, 1, "metadata")
+        self.assertIsNone(shown["block-device-mapping"])
+        self.assertIsNone(shown["instance"]["id"], "unknown is not an empty text")
+        self.assertEqual(shown["findings"][0]["code"], "metadata-unavailable")
+        self.ends(machine.run("metadata"), 1)
+        plan = self.json_of(machine, 1, "plan")
+        self.assertEqual(plan["findings"][0]["code"], "metadata-unavailable")
+        self.ends(machine.run("plan"), 1)
+
+    def test_probe(self):
+        simulator, machine = self.pair()
+        shown = self.json_of(machine, 0, "probe", "root")
+        self.assertEqual({finding["check"] for finding in shown["findings"]}, {"root"})
+        self.assertEqual(simulator.state()["metadata"]["requests"], 0)
+        self.json_of(machine, 0, "probe")
+        machine.write("/etc/muster/conf.d/1.json",
+                      {"ebs": {"data": {"device": "/dev/sdz", "deadline": "1s"}}})
+        shown = self.json_of(machine, 1, "probe", "ebs")
+        self.assertEqual(shown["findings"][-1]["code"], "ebs-missing")
+        self.assertIn("ebs data", self.ends(machine.run("probe", "ebs"), 1).out)
+
+    def test_status(self):
+        _, machine = self.pair()
+        none = self.ends(machine.run("status", "--json"), 1)
+        self.assertEqual(none.out, "")
+        self.assertIn("no outcome yet", none.err)
+        self.ends(machine.run("run"), 0)
+        shown = self.json_of(machine, 0, "status")
+        self.assertEqual(shown, machine.read_json("/run/muster/status.json"))
+        text = self.ends(machine.run("status"), 0).out
+        self.assertIn("ready", text)
+        self.assertLessEqual(max(map(len, text.splitlines()[-3:])), 80)
+
+    def test_status_of_a_failure(self):
+        _, machine = self.pair("disabled")
+        self.ends(machine.run("run"), 1)
+        self.assertIn("reason: metadata-unavailable", self.ends(machine.run("status"), 1).out)
+        self.json_of(machine, 1, "status")
+
+    def test_status_that_is_damaged(self):
+        _, machine = self.pair()
+        for content in ("", "{", "[]", "null", '"ready"', '{"outcome": 3}',
+                        '{"outcome": "ready", "reason": 3, "recreate": "x", "findings": 7,'
+                        ' "timings": {"a": 1}, "waits": [3], "metadata": [], "instance": 5}',
+                        '{"waits": [{"polls": "x"}], "metadata": {"requests": "x",'
+                        ' "failures": {"a": "b"}}, "timings": [{"start": -5, "end": 1e300}]}'):
+            with self.subTest(content):
+                machine.write("/run/muster/status.json", content)
+                for words in (["status"], ["status", "--json"]):
+                    outcome = machine.run(*words)
+                    self.assertIn(outcome.status, (0, 1), outcome)
+
+    def test_config(self):
+        simulator, machine = self.pair()
+        shown = json.loads(self.ends(machine.run("config"), 0).out)
+        self.assertEqual(shown["metadata"]["endpoint"], simulator.metadata)
+        self.assertEqual(shown["ephemeral"]["expect"], "none")
+
+    def test_the_journal_is_told_the_level(self):
+        _, machine = self.pair("disabled")
+        outcome = machine.run("run", env={"JOURNAL_STREAM": "8:1"})
+        for line in outcome.err.splitlines():
+            self.assertRegex(line, r"^<[3467]>")
+        self.assertIn("<4>finding", outcome.err)
+
+
+if __name__ == "__main__":
+    unittest.main()

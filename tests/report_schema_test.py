@@ -1,0 +1,134 @@
+#!/usr/bin/python3
+"""Reports that the real binary made, against docs/report.schema.json (Debian: python3-jsonschema)."""
+
+import copy
+import json
+import os
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "e2e"))
+
+import jsonschema  # noqa: E402
+from case import Case  # noqa: E402
+
+with open(os.path.join(HERE, "..", "docs", "report.schema.json"), encoding="utf-8") as file:
+    SCHEMA = json.load(file)
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+MISSING = {"data": {"device": "/dev/sdz", "deadline": "1s"}}
+
+
+def problems(report):
+    return [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:300]}"
+            for error in VALIDATOR.iter_errors(report)]
+
+
+def described(schema, path=""):
+    """Every property that has no description of its own."""
+    missing = []
+    for name, value in schema.get("properties", {}).items():
+        if isinstance(value, dict):
+            if "description" not in value and "$ref" not in value:
+                missing.append(f"{path}/{name}")
+            missing += described(value, f"{path}/{name}")
+            missing += described(value.get("items", {}), f"{path}/{name}[]")
+    for name, value in schema.get("$defs", {}).items():
+        missing += described(value, f"{path}/{name}")
+    return missing
+
+
+class Schema(Case):
+    def check(self, *reports):
+        for report in reports:
+            self.assertEqual(problems(report), [])
+
+    def test_the_schema_itself(self):
+        jsonschema.Draft202012Validator.check_schema(SCHEMA)
+        self.assertEqual(described(SCHEMA), [])
+
+    def test_in_progress_and_failed(self):
+        simulator, machine = self.pair(ebs=MISSING)
+        machine.run("run")
+        reports = simulator.taken()
+        self.assertEqual([report["outcome"] for report in reports], ["in-progress", "failed"])
+        self.check(*reports, machine.read_json("/run/muster/report.json"))
+
+    def test_ready(self):
+        simulator, machine = self.pair()
+        machine.run("run")
+        self.assertEqual(simulator.taken()[-1]["outcome"], "ready")
+        self.check(*simulator.taken())
+
+    def test_observe(self):
+        simulator, machine = self.pair(mode="observe")
+        machine.run("run")
+        self.assertIs(simulator.taken()[-1]["enforced"], False)
+        self.check(*simulator.taken())
+
+    def test_nothing_is_known(self):
+        simulator, machine = self.pair("disabled")
+        machine.run("run")
+        self.check(*simulator.taken())
+
+    def test_config_invalid_and_unknown_key(self):
+        simulator, machine = self.pair()
+        machine.write("/etc/muster/conf.d/1.json", {"mode": "x", "new-key": 1})
+        machine.run("run")
+        report = simulator.taken()[-1]
+        self.assertEqual(report["reason"]["code"], "config-invalid")
+        self.check(report)
+
+    def test_superseded(self):
+        simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"})
+        machine.run("run")
+        machine.run("run")
+        simulator.swap({"endpoint": []})
+        machine.run("deliver")
+        self.assertEqual([report.get("superseded") for report in simulator.taken()], [True, None])
+        self.check(*simulator.taken())
+
+    def test_truncated(self):
+        simulator, machine = self.pair()
+        machine.write("/etc/muster/conf.d/1.json",
+                      {f"unknown-{number:03}-{'y' * 48}": 1 for number in range(500)})
+        machine.run("run")
+        report = simulator.taken()[-1]
+        self.assertIs(report["truncated"], True)
+        self.check(report)
+
+    def test_what_it_refuses(self):
+        simulator, machine = self.pair(ebs=MISSING)
+        machine.run("run")
+        in_progress, failed = simulator.taken()
+        wrong = []
+
+        def change(report, function):
+            changed = copy.deepcopy(report)
+            function(changed)
+            wrong.append(changed)
+
+        for key in SCHEMA["required"]:
+            change(failed, lambda report, key=key: report.pop(key))
+        change(failed, lambda report: report.update(new=1))
+        change(failed, lambda report: report["instance"].update(new=1))
+        change(failed, lambda report: report.update(outcome="well"))
+        change(failed, lambda report: report.update(outcome="ready"))
+        change(failed, lambda report: report["reason"].update(code="bad-luck"))
+        change(failed, lambda report: report.pop("reason"))
+        change(failed, lambda report: report.update(verdict_by=report["time"]))
+        change(failed, lambda report: report.update(time="yesterday"))
+        change(failed, lambda report: report["findings"][0].update(status="perhaps"))
+        change(failed, lambda report: report["findings"][0].update(status="fail"))
+        change(failed, lambda report: report["findings"][0].update(code="internal"))
+        change(failed, lambda report: report.update(sequence=0))
+        change(failed, lambda report: report.update(superseded=False))
+        change(in_progress, lambda report: report.pop("verdict_by"))
+        change(in_progress, lambda report: report.update(recreate=True))
+        for report in wrong:
+            self.assertNotEqual(problems(report), [], report)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,254 @@
+// The HTTP client against tests/simulator on loopback: each way an answer can fail to come.
+#include <atomic>
+#include <cstdlib>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "agent/sys/http.h"
+#include "tests/catch.h"
+#include "tests/fakes/simulator.h"
+
+using namespace muster;
+using namespace std::chrono_literals;
+using muster::testing::Simulator;
+
+namespace {
+
+/// One for all tests: a start costs a fifth of a second.
+Simulator& simulator() {
+    static Simulator instance("healthy");
+    return instance;
+}
+
+HttpRequest post(Duration total = 300ms) {
+    return {.method = "POST",
+            .url = simulator().endpoint + "/reports",
+            .headers = {{"Content-Type", "application/json"}},
+            .body = "{}",
+            .connect_limit = 200ms,
+            .total_limit = total,
+            .max_body = 1000};
+}
+
+struct Row {
+    const char* name;
+    const char* rule; ///< of the endpoint
+    Errc code;
+    Duration most; ///< it may take
+};
+
+std::string script(const std::string& rule) {
+    return "{\"endpoint\": [" + rule + "]}";
+}
+
+} // namespace
+
+TEST_CASE("http: each failure has its own code, in time") {
+    const Row rows[] = {
+        {"refused", R"({"refuse": true})", Errc::refused, 100ms},
+        {"connect hangs", R"({"drop_connects": true})", Errc::timed_out, 260ms},
+        {"never answered", R"({"blackhole": true})", Errc::timed_out, 400ms},
+        {"late", R"({"delay": 5})", Errc::timed_out, 400ms},
+        {"stall after the head", R"({"stall": 0})", Errc::timed_out, 400ms},
+        {"stall in the body", R"({"body": "0123456789", "stall": 5})", Errc::timed_out, 400ms},
+        {"a byte each half second", R"({"body": "0123456789", "drip": 0.5})", Errc::timed_out,
+         400ms},
+        {"a head that drips", R"({"drip_head": 0.5})", Errc::timed_out, 400ms},
+        {"reset before the answer", R"({"reset": "before"})", Errc::transient, 100ms},
+        {"reset in the body", R"({"body": "0123456789", "reset": 5})", Errc::transient, 100ms},
+        {"closed in the body", R"({"body": "0123456789", "close": 5})", Errc::transient, 100ms},
+        {"shorter than it says", R"({"body": "0123456789", "length_off_by": 7})", Errc::transient,
+         100ms},
+        {"too long", R"({"oversized": 1001})", Errc::too_large, 100ms},
+        {"far too long", R"({"oversized": 40000000})", Errc::too_large, 300ms},
+        {"too long, without saying so", R"({"oversized": 1001, "chunked": true})", Errc::too_large,
+         100ms},
+        {"no HTTP", R"({"raw": "SSH-2.0-x\r\n"})", Errc::malformed, 100ms},
+        {"a head beyond measure", R"({"raw": "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX: )",
+         Errc::too_large, 300ms},
+    };
+    const auto client = make_http_client({});
+    const auto clock = make_system_clock();
+    for (const auto& [name, rule, code, most] : rows) {
+        INFO(name);
+        std::string text = rule;
+        if (text.ends_with("X: ")) text += std::string(70'000, 'x') + "\\r\\n\\r\\n\"}";
+        simulator().swap(script(text));
+        const auto start = clock->now();
+        const auto answer = client->attempt(post());
+        const auto took = clock->now() - start;
+        REQUIRE_FALSE(answer);
+        INFO(answer.error().message);
+        CHECK(to_string(answer.error().code) == to_string(code));
+        CHECK(answer.error().message.find(simulator().endpoint) != std::string::npos);
+        // Other people's work on this machine may take a processor for a while.
+        CHECK(seconds(took) < seconds(most + 700ms));
+    }
+    // And then, with the same client, well again.
+    simulator().swap(script(""));
+    const auto answer = client->attempt(post());
+    REQUIRE(answer);
+    CHECK(answer->status == 200);
+}
+
+TEST_CASE("http: every answer is an answer, whatever its status") {
+    const auto client = make_http_client({});
+    for (const int status : {200, 204, 301, 302, 400, 401, 403, 404, 429, 500, 503}) {
+        INFO(status);
+        simulator().swap(script("{\"status\": " + std::to_string(status) + "}"));
+        const auto answer = client->attempt(post(5s));
+        REQUIRE(answer);
+        CHECK(answer->status == status);
+    }
+}
+
+TEST_CASE("http: no redirect is followed") {
+    simulator().swap(script("{\"redirect\": \"" + simulator().endpoint + "/elsewhere\"}"));
+    const auto before = simulator().recorded().size();
+    const auto answer = make_http_client({})->attempt(post(5s));
+    REQUIRE(answer);
+    CHECK(answer->status == 302);
+    CHECK(answer->header("location") == simulator().endpoint + "/elsewhere");
+    CHECK(simulator().recorded().size() == before + 1);
+}
+
+TEST_CASE("http: bodies come as they are") {
+    const auto client = make_http_client({});
+    const auto body = [&](const char* rule) {
+        simulator().swap(script(rule));
+        const auto answer = client->attempt(post(5s));
+        REQUIRE(answer);
+        return answer->body;
+    };
+    CHECK(body(R"({"body": "as said"})") == "as said");
+    CHECK(body(R"({"empty": true})").empty());
+    CHECK(body(R"({"body": "in pieces", "chunked": true})") == "in pieces");
+    CHECK(body(R"({"body": "without more ado", "hang_up": true})") == "without more ado");
+    CHECK(body(R"({"oversized": 1000})").size() == 1000); // just fits
+    const auto binary = body(R"({"binary": 300})");
+    REQUIRE(binary.size() == 300);
+    CHECK(binary.substr(0, 3) == std::string("\x00\xff\xfe", 3));
+    // Content-Length is all that tells where an answer ends: more than that is not seen.
+    CHECK(body(R"({"body": "0123456789", "length_off_by": -7})") == "012");
+    CHECK(body("").size() > 0);
+}
+
+TEST_CASE("http: what is sent is what was asked to be sent") {
+    simulator().swap(script(""));
+    auto request = post(5s);
+    request.headers.emplace_back("Idempotency-Key", "i-1/b/2");
+    request.body = std::string(60'000, 'x') + std::string("\0y", 2);
+    REQUIRE(make_http_client({})->attempt(request));
+    const auto got = simulator().recorded().back();
+    CHECK(got["method"] == "POST");
+    CHECK(got["path"] == "/reports");
+    std::map<std::string, std::string> headers;
+    for (const auto& [name, value] : got["headers"].items())
+        headers[name] = value;
+    INFO(got["headers"].dump());
+    CHECK(headers["Content-Type"] == "application/json");
+    CHECK(headers["Idempotency-Key"] == "i-1/b/2");
+    CHECK(headers["User-Agent"].starts_with("muster/"));
+    CHECK_FALSE(headers.contains("Expect"));
+    CHECK(got["body"].get<std::string>().size() == 60'002);
+
+    request = {.url = simulator().metadata + "/latest/meta-data/instance-id"};
+    CHECK(make_http_client({})->attempt(request)->status == 401); // a GET, and no token
+    request = {.method = "PUT",
+               .url = simulator().metadata + "/latest/api/token",
+               .headers = {{"X-aws-ec2-metadata-token-ttl-seconds", "60"}}};
+    const auto token = make_http_client({})->attempt(request);
+    REQUIRE(token);
+    CHECK(token->status == 200);
+    CHECK(token->header("x-aws-ec2-metadata-token-ttl-seconds") == "60");
+    CHECK_FALSE(token->header("X-Aws-Ec2-Metadata-Token-Ttl-Seconds")); // lower case, as it says
+}
+
+TEST_CASE("http: ten requests, one connection") {
+    simulator().swap(script(""));
+    const auto before = simulator().state()["endpoint"];
+    const auto client = make_http_client({});
+    for (int i = 0; i < 10; ++i)
+        REQUIRE(client->attempt(post(5s)));
+    const auto after = simulator().state()["endpoint"];
+    CHECK(after["requests"].get<int>() - before["requests"].get<int>() == 10);
+    CHECK(after["connections"].get<int>() - before["connections"].get<int>() == 1);
+}
+
+TEST_CASE("http: a connection that was closed in the meantime is opened anew") {
+    simulator().swap(script(R"({"hang_up": true})"));
+    const auto client = make_http_client({});
+    for (int i = 0; i < 3; ++i)
+        REQUIRE(client->attempt(post(5s)));
+}
+
+TEST_CASE("http: a proxy of the environment is for those who ask for it") {
+    simulator().swap(script(""));
+    ::setenv("http_proxy", "http://127.0.0.1:9", 1); // nobody listens
+    ::setenv("all_proxy", "http://127.0.0.1:9", 1);
+    const auto without = make_http_client({})->attempt(post(5s));
+    const auto as_environment = make_http_client({.proxy = std::nullopt})->attempt(post(5s));
+    ::unsetenv("http_proxy");
+    ::unsetenv("all_proxy");
+    CHECK(without);
+    REQUIRE_FALSE(as_environment);
+    CHECK(as_environment.error().code == Errc::refused);
+    const auto named = make_http_client({.proxy = simulator().endpoint})
+                           ->attempt({.url = "http://scaler.example/x", .total_limit = 5s});
+    CHECK(named); // the name is the proxy's to resolve
+}
+
+TEST_CASE("http: called off while it waits") {
+    simulator().swap(script(R"({"blackhole": true})"));
+    std::atomic<bool> cancelled = false;
+    const auto clock = make_system_clock();
+    const auto client = make_http_client({.cancelled = [&] { return cancelled.load(); }});
+    const auto start = clock->now();
+    auto job = clock->start("canceller", [&] {
+        clock->sleep_until(start + 100ms);
+        cancelled = true;
+    });
+    const auto answer = client->attempt(post(20s));
+    clock->wait(*job);
+    REQUIRE_FALSE(answer);
+    CHECK(answer.error().code == Errc::interrupted);
+    CHECK(clock->now() - start < 3s);
+    // The next request is not of the old answer.
+    cancelled = false;
+    simulator().swap(script(R"({"body": "new"})"));
+    const auto next = client->attempt(post(5s));
+    REQUIRE(next);
+    CHECK(next->body == "new");
+}
+
+TEST_CASE("http: what is no address, and what is no http") {
+    const auto client = make_http_client({});
+    const auto code = [&](const std::string& url) {
+        const auto answer = client->attempt({.url = url});
+        REQUIRE_FALSE(answer);
+        return answer.error().code;
+    };
+    CHECK(code("file:///etc/passwd") == Errc::malformed);
+    CHECK(code("ftp://127.0.0.1/") == Errc::malformed);
+    const auto plain = make_http_client({.tls = false})->attempt({.url = "https://127.0.0.1:9/"});
+    REQUIRE_FALSE(plain);
+    CHECK(plain.error().code == Errc::malformed);
+    CHECK(code("http://") == Errc::malformed);
+    CHECK(code("http://127.0.0.1:99999/") == Errc::malformed);
+}
+
+TEST_CASE("http: nothing secret in an error") {
+    const auto client = make_http_client({});
+    const auto answer = client->attempt({.method = "POST",
+                                         .url = "http://user:pa55word@127.0.0.1:9/hook?key=s3cret",
+                                         .headers = {{"Authorization", "Bearer t0ken"}},
+                                         .body = "b0dy"});
+    REQUIRE_FALSE(answer);
+    const auto& message = answer.error().message;
+    CHECK(message.find("http://127.0.0.1:9/...") != std::string::npos);
+    for (const char* secret : {"pa55word", "user:", "hook", "s3cret", "t0ken", "b0dy"}) {
+        INFO(message);
+        CHECK(message.find(secret) == std::string::npos);
+    }
+}

@@ -36,8 +36,13 @@ class Applier {
         return there(step.volume.name);
     }
 
-    Done operator()(const ActivateGroup&) const {
-        return must_run(machine_, activate_group(lvm_, plan_.group, plan_.devices), deadline_);
+    Done operator()(const ActivateGroup& step) const {
+        const auto command = activate_group(lvm_, plan_.group, plan_.devices);
+        if (auto made = must_run(machine_, command, deadline_); !made) return made;
+        for (const auto& volume : step.volumes) {
+            if (auto found = there(volume); !found) return found;
+        }
+        return {};
     }
 
     Done operator()(const MakeFilesystem& step) const {

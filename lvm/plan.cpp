@@ -3,15 +3,11 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "lvm/judge.h"
 #include "lvm/tool.h"
 
 namespace muster::lvm {
 namespace {
-
-constexpr std::string_view lvm_label = "LVM2_member";
-
-/// What a candidate is to us.
-enum class Standing { blank, ours, refused };
 
 class Planner {
   public:
@@ -25,9 +21,12 @@ class Planner {
         std::vector<const Candidate*> blank;
         std::vector<const Candidate*> members;
         for (const auto& candidate : now_.candidates) {
-            const auto standing = judge(candidate, group);
-            if (standing == Standing::blank) blank.push_back(&candidate);
-            if (standing == Standing::ours) members.push_back(&candidate);
+            auto standing = judge(now_, candidate, group);
+            if (!standing) {
+                plan_.refusals.push_back(std::move(standing.error()));
+            } else {
+                (*standing == Standing::blank ? blank : members).push_back(&candidate);
+            }
         }
         refuse_names_in_use(members);
         if (group != nullptr) {
@@ -45,15 +44,10 @@ class Planner {
         plan_.refusals.push_back({subject, std::string(reason), std::move(message)});
     }
 
-    [[nodiscard]] bool is_ours(const VolumeGroup& group) const {
-        return group.name == plan_.group && group.has_tag(owner_tag) &&
-               group.has_tag(instance_tag(now_.instance_id));
-    }
-
     const VolumeGroup* our_group() {
         const VolumeGroup* found = nullptr;
         for (const auto& group : now_.lvm.groups) {
-            if (!is_ours(group)) continue;
+            if (!is_ours(now_, group)) continue;
             if (found != nullptr) {
                 refuse(group.name, "ephemeral-foreign-data",
                        fmt::format("two volume groups are called {} and tagged as this instance's; "
@@ -63,107 +57,6 @@ class Planner {
             found = &group;
         }
         return found;
-    }
-
-    /// In use by anything but a volume of ours; a reason for a person, or nothing.
-    [[nodiscard]] std::string in_use(const Disk& disk) const {
-        if (!disk.mounts.empty()) return "is mounted at " + disk.mounts.front();
-        if (disk.swap) return "is swapped to";
-        if (!disk.partitions.empty()) return "is partitioned (" + disk.partitions.front() + ")";
-        for (const auto& holder : disk.holders) {
-            const bool ours = std::ranges::any_of(now_.active, [&](const auto& active) {
-                return active.second.node == "/dev/" + holder;
-            });
-            if (!ours) return "is in use by " + holder;
-        }
-        return "";
-    }
-
-    Standing judge(const Candidate& candidate, const VolumeGroup* ours) {
-        const auto& disk = candidate.disk;
-        if (!disk.unknown.empty()) {
-            refuse(disk.name, "cannot-tell",
-                   fmt::format("{}: {}; nothing is written to a disk that is not wholly known",
-                               disk.node, disk.unknown.front()));
-            return Standing::refused;
-        }
-        if (disk.read_only) {
-            refuse(disk.name, "assembly-failed", disk.node + " is read-only");
-            return Standing::refused;
-        }
-        if (const auto use = in_use(disk); !use.empty()) {
-            refuse(disk.name, "ephemeral-foreign-data",
-                   fmt::format("{} {}{}; muster did not do that and leaves it alone", disk.node,
-                               use, found_on(candidate)));
-            return Standing::refused;
-        }
-        return judge_content(candidate, ours);
-    }
-
-    Standing judge_content(const Candidate& candidate, const VolumeGroup* ours) {
-        const auto& [disk, evidence, content] = candidate;
-        if (content.signatures.empty()) {
-            if (content.zeroed || content.lvm_remains) return Standing::blank;
-            refuse(
-                disk.name, "ephemeral-foreign-data",
-                fmt::format("{} carries data without a signature that is known (its first or last "
-                            "MiB is not zero); {}",
-                            disk.node, advice()));
-            return Standing::refused;
-        }
-        const bool only_lvm =
-            content.signatures.size() == 1 && content.signatures.front().type == lvm_label;
-        if (only_lvm) return judge_label(disk, ours);
-        refuse(disk.name, "ephemeral-foreign-data",
-               fmt::format("{} carries data that is not ours{}; {}", disk.node, found_on(candidate),
-                           advice()));
-        return Standing::refused;
-    }
-
-    /// The disk has an LVM label and nothing else.
-    Standing judge_label(const Disk& disk, const VolumeGroup* ours) {
-        const auto is_disk = [&](const PhysicalVolume& volume) {
-            return !volume.missing && volume.major == disk.major && volume.minor == disk.minor;
-        };
-        for (const auto& group : now_.lvm.groups) {
-            if (std::ranges::none_of(group.physical, is_disk)) continue;
-            if (&group == ours) return Standing::ours;
-            refuse(disk.name, "ephemeral-foreign-data", foreign_group(disk, group));
-            return Standing::refused;
-        }
-        const auto orphan = std::ranges::find_if(now_.lvm.orphans, is_disk);
-        // A label that no group uses holds no data. An assembly that was cut short leaves such.
-        if (orphan != now_.lvm.orphans.end() && !orphan->in_use) return Standing::blank;
-        refuse(disk.name,
-               orphan == now_.lvm.orphans.end() ? "cannot-tell" : "ephemeral-foreign-data",
-               fmt::format("{} carries an LVM label, and LVM does not say of which group; {}",
-                           disk.node, advice()));
-        return Standing::refused;
-    }
-
-    [[nodiscard]] std::string foreign_group(const Disk& disk, const VolumeGroup& group) const {
-        if (group.has_tag(owner_tag)) {
-            return fmt::format(
-                "{} belongs to the volume group {} of another instance ({}), this one is "
-                "{}; {}",
-                disk.node, group.name, fmt::join(group.tags, ", "), now_.instance_id, advice());
-        }
-        return fmt::format(
-            "{} belongs to the volume group {}, which is not ours (it has no tag \"{}\"); "
-            "{}",
-            disk.node, group.name, owner_tag, advice());
-    }
-
-    static std::string found_on(const Candidate& candidate) {
-        std::string text;
-        for (const auto& signature : candidate.content.signatures) {
-            text += (text.empty() ? ": found " : ", ") + describe(signature);
-        }
-        return text;
-    }
-
-    static std::string advice() {
-        return "save what is needed and wipe it, or take a new instance";
     }
 
     /// Somebody else's volumes may have the names that ours would get: --devices hides their group
@@ -224,15 +117,26 @@ class Planner {
                                group.name, group.physical.size(), members.size()));
             return;
         }
+        if (group.exported) {
+            refuse(
+                group.name, "ephemeral-foreign-data",
+                fmt::format("the volume group {} is ours, but somebody has exported it (vgexport) "
+                            "to take it elsewhere; vgimport it, or take a new instance",
+                            group.name));
+            return;
+        }
         use(members);
         for (const auto* spare : blank) {
             plan_.notes.push_back(fmt::format("{} is blank and not part of {}: left as it is",
                                               spare->disk.node, group.name));
         }
-        const bool inactive = std::ranges::any_of(now_.layout.volumes, [&](const auto& volume) {
-            return exists(group, volume) && active(volume) == nullptr;
-        });
-        if (inactive) plan_.steps.emplace_back(ActivateGroup{});
+        ActivateGroup activate;
+        for (const auto& volume : now_.layout.volumes) {
+            if (exists(group, volume) && active(volume) == nullptr) {
+                activate.volumes.push_back(volume.name);
+            }
+        }
+        if (!activate.volumes.empty()) plan_.steps.emplace_back(std::move(activate));
         for (const auto& volume : now_.layout.volumes) {
             if (exists(group, volume)) {
                 plan_existing_volume(group, volume);
@@ -273,7 +177,9 @@ class Planner {
                                .stripes = logical->stripes,
                                .over_unfinished = *need == FilesystemNeed::make_over_unfinished});
         }
-        if (std::ranges::find(node->mounts, volume.mount) == node->mounts.end()) {
+        // Ours may be mounted there and out of sight, under a later mount of somebody else's.
+        if (std::ranges::find(node->mounts, volume.mount) == node->mounts.end() ||
+            now_.mounted_on.contains(volume.mount)) {
             plan_.steps.emplace_back(MountVolume{volume});
         }
     }

@@ -38,9 +38,10 @@ struct Situation {
     std::string instance_id;
     GroupLayout layout;
     std::vector<Candidate> candidates;
-    Report lvm;                                    ///< of those candidates that carry an LVM label
-    std::map<std::string, ActiveVolume> active;    ///< by device-mapper name
-    std::map<std::string, std::string> mounted_on; ///< wanted mount point -> what is mounted there
+    Report lvm;                                 ///< of those candidates that carry an LVM label
+    std::map<std::string, ActiveVolume> active; ///< by device-mapper name
+    /// Wanted mount point -> what is mounted there, on top, and is not the volume that we want.
+    std::map<std::string, std::string> mounted_on;
 };
 
 struct CreateGroup {
@@ -51,7 +52,9 @@ struct CreateVolume {
     std::string size; ///< as lvcreate takes it
     unsigned stripes = 1;
 };
-struct ActivateGroup {};
+struct ActivateGroup {
+    std::vector<std::string> volumes; ///< those that must be there afterwards
+};
 struct MakeFilesystem {
     VolumeLayout volume;
     unsigned stripes = 1;

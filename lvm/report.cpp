@@ -48,10 +48,18 @@ class Row {
     std::string& problem_;
 };
 
-const Json& rows(const Json& report, const char* kind) {
-    static const Json none = Json::array();
+const Json* rows_if_any(const Json& report, const char* kind) {
     const auto found = report.is_object() ? report.find(kind) : report.end();
-    return found != report.end() && found->is_array() ? *found : none;
+    return found != report.end() && found->is_array() ? &*found : nullptr;
+}
+
+/// LVM prints each kind that was asked for, be it empty; one that is not there is lost output, and
+/// a group that seems to have no volume would be given a new one.
+const Json& rows(const Json& report, const char* kind, std::string& problem) {
+    static const Json none = Json::array();
+    const auto* found = rows_if_any(report, kind);
+    if (found == nullptr && problem.empty()) problem = fmt::format("no rows of \"{}\"", kind);
+    return found != nullptr ? *found : none;
 }
 
 std::vector<std::string> split_tags(const std::string& text) {
@@ -94,13 +102,13 @@ VolumeGroup volume_group(const Json& report, const Json& json, std::string& prob
                       .extent_size = row.number<std::uint64_t>("vg_extent_size"),
                       .free_extents = row.number<std::uint64_t>("vg_free_count"),
                       .exported = row.flag("vg_exported")};
-    for (const auto& volume : rows(report, "pv")) {
+    for (const auto& volume : rows(report, "pv", problem)) {
         group.physical.push_back(physical_volume(volume, problem));
     }
-    for (const auto& volume : rows(report, "lv")) {
+    for (const auto& volume : rows(report, "lv", problem)) {
         group.logical.push_back(logical_volume(volume, problem));
     }
-    for (const auto& segment : rows(report, "seg")) {
+    for (const auto& segment : rows(report, "seg", problem)) {
         Row seg(segment, problem);
         const auto name = seg.text("lv_name");
         const auto stripes = seg.number<unsigned>("stripes");
@@ -131,16 +139,15 @@ Result<Report> parse_report(std::string_view text) {
     Report report;
     std::string problem;
     for (const auto& part : json["report"]) {
-        const auto& groups = rows(part, "vg");
-        if (groups.size() > 1) {
-            return fail(Errc::malformed, "lvm fullreport: two volume groups in one report");
-        }
-        if (groups.empty()) {
-            for (const auto& volume : rows(part, "pv")) {
+        const auto* groups = rows_if_any(part, "vg"); // those without a group come without this
+        if (groups == nullptr || groups->empty()) {
+            for (const auto& volume : rows(part, "pv", problem)) {
                 report.orphans.push_back(physical_volume(volume, problem));
             }
+        } else if (groups->size() == 1) {
+            report.groups.push_back(volume_group(part, groups->front(), problem));
         } else {
-            report.groups.push_back(volume_group(part, groups.front(), problem));
+            return fail(Errc::malformed, "lvm fullreport: two volume groups in one report");
         }
     }
     if (!problem.empty()) return fail(Errc::malformed, "lvm fullreport: " + problem);

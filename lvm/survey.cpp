@@ -78,7 +78,12 @@ std::expected<ActiveVolume, Failure> read_node(const Machine& machine, const std
     volume.uuid = *uuid;
     volume.disks = *disks;
     volume.number = *number;
-    std::from_chars(size->data(), size->data() + size->size(), volume.size);
+    const auto* end = size->data() + size->size();
+    if (const auto read = std::from_chars(size->data(), end, volume.size);
+        read.ec != std::errc() || read.ptr != end) {
+        return std::unexpected(Failure{
+            "cannot-tell", fmt::format("{}size: expected a number, found \"{}\"", folder, *size)});
+    }
     volume.size *= 512;
     for (const auto& mount : mounts) {
         if (DeviceNumber{mount.major, mount.minor} == volume.number) {
@@ -143,9 +148,11 @@ std::expected<Situation, Failure> survey(const Machine& machine,
     const auto mounts = read_mounts(machine.files);
     if (!mounts) return std::unexpected(mounts.error());
     for (const auto& volume : layout.volumes) {
-        const auto there = std::ranges::find(*mounts, volume.mount, &Mount::target);
+        // The last one is on top and hides those before it.
+        const auto there =
+            std::ranges::find(mounts->rbegin(), mounts->rend(), volume.mount, &Mount::target);
         const auto ours = situation.active.find(mapper_name(layout.volume_group, volume.name));
-        if (there == mounts->end()) continue;
+        if (there == mounts->rend()) continue;
         if (ours != situation.active.end() &&
             ours->second.number == DeviceNumber{there->major, there->minor}) {
             continue;

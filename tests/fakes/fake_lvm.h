@@ -1,0 +1,348 @@
+// LVM and mkfs on a fake machine: they do to its disks what the real ones do, and refuse as those
+// do (lvm2 2.03.16; its JSON to the letter, see tests/fixtures/lvm).
+#pragma once
+
+#include <charconv>
+#include <fmt/ranges.h>
+#include <set>
+
+#include "agent/sys/command.h"
+#include "tests/fakes/fake_machine.h"
+
+namespace muster {
+
+class FakeLvm : public CommandRunner {
+  public:
+    explicit FakeLvm(FakeMachine& machine) : machine_(machine) {
+        for (const char* tool : {"lvm", "mkfs.xfs", "mkfs.ext4"})
+            machine.sysfs.put(std::string("/usr/sbin/") + tool, "");
+    }
+
+    std::vector<Command> ran;
+
+    [[nodiscard]] Result<CommandOutput> run(const Command& command, Deadline deadline) override {
+        ran.push_back(command);
+        const auto& argv = command.argv;
+        const bool lvm = argv[0] == "/usr/sbin/lvm";
+        fault_ = machine_.enter(lvm ? argv[1] : argv[0]);
+        if (fault_ == Fault::error) return said(5, "  fake: it failed.\n");
+        if (fault_ == Fault::lie) return said(0);
+        if (fault_ == Fault::stuck) {
+            machine_.clock.sleep_until(deadline.at);
+            return fail(Errc::stuck, "fake: it does not end");
+        }
+        auto output = lvm ? run_lvm(parse(argv, 2), argv[1]) : make_filesystem(argv);
+        if (fault_ == Fault::garbage) output.out = "\x01\xff garbage {";
+        if (fault_ == Fault::half) output.out.resize(output.out.size() / 2);
+        return output;
+    }
+
+    /// A group that is there already, for a test's starting point.
+    FakeMachine::Group& make_group(const std::string& name, std::vector<std::string> tags,
+                                   const std::vector<std::string>& on) {
+        FakeMachine::Group group{.name = name, .uuid = uuid(), .tags = std::move(tags)};
+        for (const auto& disk : on) {
+            label(disk);
+            group.pvs.push_back(machine_.disks.at(disk).pv);
+            machine_.disks.at(disk).group = group.uuid;
+        }
+        machine_.groups.push_back(std::move(group));
+        return machine_.groups.back();
+    }
+    void label(const std::string& disk) {
+        auto& to = machine_.disks.at(disk);
+        to.pv = uuid();
+        to.group.clear();
+        to.content = {.signatures = {{"LVM2_member", "raid", "", to.pv, 536}}};
+    }
+
+  private:
+    struct Words {
+        std::map<std::string, std::string> options;
+        std::vector<std::string> tags;
+        std::set<std::string> flags;
+        std::vector<std::string> rest;
+        std::vector<std::string> devices; ///< names
+    };
+
+    static CommandOutput said(int status, std::string err = "", std::string out = "") {
+        return {.exit_status = status, .out = std::move(out), .err = std::move(err)};
+    }
+
+    Words parse(const std::vector<std::string>& argv, std::size_t i) {
+        Words words;
+        for (; i < argv.size(); ++i) {
+            const auto& word = argv[i];
+            if (word == "--") {
+                words.rest.assign(argv.begin() + static_cast<std::ptrdiff_t>(i) + 1, argv.end());
+                break;
+            }
+            if (word == "--yes" || word == "--nosuffix") {
+                words.flags.insert(word);
+            } else if (word == "--addtag") {
+                words.tags.push_back(argv.at(++i));
+            } else {
+                REQUIRE_THAT(word, Catch::StartsWith("-"));
+                words.options[word] = argv.at(++i);
+            }
+        }
+        std::string_view devices = words.options["--devices"];
+        REQUIRE_FALSE(devices.empty()); // or LVM would look at all there is
+        while (!devices.empty()) {
+            const auto one = devices.substr(0, devices.find(','));
+            devices.remove_prefix(std::min(one.size() + 1, devices.size()));
+            REQUIRE(one.starts_with("/dev/"));
+            words.devices.emplace_back(one.substr(5));
+        }
+        return words;
+    }
+
+    CommandOutput run_lvm(const Words& words, const std::string& verb) {
+        if (verb == "fullreport") return said(0, "", report(words));
+        if (verb == "vgcreate") return create_group(words);
+        if (verb == "lvcreate") return create_volume(words);
+        if (verb == "vgchange") return activate(words);
+        FAIL("FakeLvm: " << verb);
+        return {};
+    }
+
+    CommandOutput create_group(const Words& words) {
+        CHECK(words.flags.empty());
+        const auto& name = words.rest.at(0);
+        for (auto* group : visible(words)) {
+            if (group->name == name) {
+                return said(5, "  A volume group called " + name + " already exists.\n");
+            }
+        }
+        std::vector<std::string> names;
+        for (std::size_t i = 1; i < words.rest.size(); ++i)
+            names.push_back(words.rest[i].substr(5));
+        for (const auto& disk : names) {
+            const auto found = machine_.disks.find(disk);
+            if (found == machine_.disks.end()) {
+                return said(5, "  No device found for /dev/" + disk + ".\n");
+            }
+            if (!found->second.group.empty()) {
+                return said(5,
+                            "  Physical volume '/dev/" + disk + "' is already in volume group.\n");
+            }
+            const auto& content = found->second.content;
+            if (found->second.pv.empty() && !content.signatures.empty()) {
+                return said(
+                    5, fmt::format("WARNING: {} signature detected on /dev/{} at offset {}. "
+                                   "Wipe it? [y/n]: [n]\n  Aborted wiping of {}.\n  1 existing "
+                                   "signature left on the device.\n",
+                                   content.signatures[0].type, disk, content.signatures[0].offset,
+                                   content.signatures[0].type));
+            }
+        }
+        const auto whole = names;
+        if (fault_ == Fault::half) names.resize((names.size() + 1) / 2);
+        for (const auto& disk : names) {
+            if (!machine_.disks.at(disk).pv.empty()) continue;
+            machine_.effect({disk}, "metadata area",
+                            [&] { machine_.disks.at(disk).content = {.lvm_remains = true}; });
+            machine_.effect({disk}, "label", [&] { label(disk); });
+        }
+        if (fault_ == Fault::half) return said(5, "  Killed half way.\n");
+        machine_.effect(whole, "group", [&] {
+            FakeMachine::Group group{.name = name, .uuid = uuid(), .tags = words.tags};
+            for (const auto& disk : whole) {
+                group.pvs.push_back(machine_.disks.at(disk).pv);
+                machine_.disks.at(disk).group = group.uuid;
+            }
+            machine_.groups.push_back(std::move(group));
+        });
+        return said(0);
+    }
+
+    CommandOutput create_volume(const Words& words) {
+        auto* group = find(words, words.rest.at(0));
+        if (group == nullptr) return said(5, "  Volume group not found.\n");
+        if (partial(*group, words)) return said(5, "  Cannot change VG while PVs are missing.\n");
+        const auto& name = words.options.at("--name");
+        if (std::ranges::find(group->volumes, name, &FakeMachine::Volume::name) !=
+            group->volumes.end()) {
+            return said(5, "  Logical Volume \"" + name + "\" already exists.\n");
+        }
+        const auto size = extents(words, *group);
+        if (size == 0 || size > free_extents(*group)) {
+            return said(5, "  Insufficient free space.\n");
+        }
+        const auto stripes =
+            words.options.contains("--stripes") ? std::stoul(words.options.at("--stripes")) : 1;
+        REQUIRE(stripes <= group->pvs.size());
+        const auto on = machine_.disks_of(*group);
+        machine_.effect(on, "volume", [&] {
+            group->volumes.push_back({.name = name,
+                                      .uuid = uuid(),
+                                      .extents = size,
+                                      .stripes = static_cast<unsigned>(stripes)});
+        });
+        if (fault_ == Fault::half) return said(5, "  Failed to activate new LV.\n");
+        machine_.effect({}, "activate", [&] { group->volumes.back().minor = free_minor(); });
+        machine_.effect(on, "wipe", [&] { group->volumes.back().content.zeroed = true; });
+        return said(0);
+    }
+
+    CommandOutput activate(const Words& words) {
+        auto* group = find(words, words.rest.at(0));
+        if (group == nullptr) return said(5, "  Volume group not found.\n");
+        if (partial(*group, words)) return said(5, "  Refusing activation of partial LV.\n");
+        for (auto& volume : group->volumes) {
+            if (volume.minor) continue;
+            machine_.effect({}, "activate", [&] { volume.minor = free_minor(); });
+        }
+        return said(0);
+    }
+
+    CommandOutput make_filesystem(const std::vector<std::string>& argv) {
+        const bool xfs = argv[0].ends_with("xfs");
+        const bool force = std::ranges::find(argv, xfs ? "-f" : "-F") != argv.end();
+        auto* volume = machine_.active(argv.back());
+        if (volume == nullptr) return said(1, argv.back() + ": No such file or directory\n");
+        if (!volume->content.signatures.empty() && !force) {
+            return said(1, argv.back() + " appears to contain an existing filesystem.\n");
+        }
+        std::vector<std::string> on;
+        for (const auto& group : machine_.groups) {
+            for (const auto& one : group.volumes) {
+                if (&one == volume) on = machine_.disks_of(group);
+            }
+        }
+        const std::string type = xfs ? "xfs" : "ext4";
+        const std::uint64_t offset = xfs ? 0 : 1080;
+        if (xfs) {
+            machine_.effect(on, "mkfs begins", [&] {
+                volume->content = {.signatures = {{type, "filesystem", "", "", offset}},
+                                   .unfinished = true};
+            });
+        }
+        if (fault_ == Fault::half) return said(1, "mkfs was cut short\n");
+        machine_.effect(on, "mkfs", [&] {
+            volume->content = {.signatures = {{type, "filesystem", "", "", offset}}};
+        });
+        return said(0);
+    }
+
+    std::string report(const Words& words) const {
+        std::string parts;
+        const auto add = [&](const std::string& part) {
+            parts += (parts.empty() ? "" : ",") + part;
+        };
+        for (const auto* group : visible(words)) {
+            std::string pvs;
+            for (const auto& pv : group->pvs)
+                pvs += (pvs.empty() ? "" : ",\n") + row_of(pv, words);
+            std::string lvs;
+            std::string segs;
+            for (const auto& lv : group->volumes) {
+                const char* comma = lvs.empty() ? "" : ",\n";
+                lvs += comma + fmt::format(R"({{"lv_name":"{}", "lv_uuid":"{}", "lv_size":"{}", )"
+                                           R"("lv_active":"{}"}})",
+                                           lv.name, lv.uuid, lv.extents * extent,
+                                           lv.minor ? "active" : "");
+                segs += comma +
+                        fmt::format(R"({{"lv_name":"{}", "stripes":"{}"}})", lv.name, lv.stripes);
+            }
+            add(fmt::format(
+                R"({{"vg": [{{"vg_name":"{}", "vg_uuid":"{}", "vg_tags":"{}", )"
+                R"("vg_extent_size":"{}", "vg_free_count":"{}", "vg_exported":"{}"}}],)"
+                R"("pv": [{}], "lv": [{}], "pvseg": [{{"pvseg_start":"0"}}], "seg": [{}]}})",
+                group->name, group->uuid, fmt::join(group->tags, ","), extent, free_extents(*group),
+                group->exported ? "exported" : "", pvs, lvs, segs));
+        }
+        std::string orphans;
+        for (const auto& name : words.devices) {
+            const auto found = machine_.disks.find(name);
+            if (found == machine_.disks.end() || found->second.pv.empty()) continue;
+            if (!found->second.group.empty()) continue;
+            orphans += (orphans.empty() ? "" : ",\n") + row_of(found->second.pv, words);
+        }
+        if (!orphans.empty()) add(R"({"pv": [)" + orphans + R"(], "pvseg": []})");
+        return R"({"report": [)" + parts + "]}";
+    }
+
+    /// A PV's row; missing where its disk is not among those looked at.
+    std::string row_of(const std::string& pv, const Words& words) const {
+        for (const auto& name : words.devices) {
+            const auto found = machine_.disks.find(name);
+            if (found == machine_.disks.end() || found->second.pv != pv) continue;
+            const auto& disk = found->second;
+            return fmt::format(R"({{"pv_name":"/dev/{}", "pv_uuid":"{}", "pv_major":"{}", )"
+                               R"("pv_minor":"{}", "pv_missing":"", "pv_in_use":"{}"}})",
+                               name, pv, disk.spec.number.major, disk.spec.number.minor,
+                               disk.group.empty() ? "" : "used");
+        }
+        return fmt::format(R"({{"pv_name":"[unknown]", "pv_uuid":"{}", "pv_major":"0", )"
+                           R"("pv_minor":"0", "pv_missing":"missing", "pv_in_use":"used"}})",
+                           pv);
+    }
+
+    /// The groups of which at least one disk is among the devices.
+    std::vector<FakeMachine::Group*> visible(const Words& words) const {
+        std::vector<FakeMachine::Group*> result;
+        for (auto& group : machine_.groups) {
+            const auto on = machine_.disks_of(group);
+            if (std::ranges::find_first_of(on, words.devices) != on.end()) result.push_back(&group);
+        }
+        return result;
+    }
+    FakeMachine::Group* find(const Words& words, const std::string& name) const {
+        for (auto* group : visible(words)) {
+            if (group->name == name) return group;
+        }
+        return nullptr;
+    }
+    bool partial(const FakeMachine::Group& group, const Words& words) const {
+        return std::ranges::any_of(group.pvs, [&](const std::string& pv) {
+            return row_of(pv, words).find("[unknown]") != std::string::npos;
+        });
+    }
+
+    std::uint64_t all_extents(const FakeMachine::Group& group) const {
+        std::uint64_t sum = 0;
+        for (const auto& name : machine_.disks_of(group))
+            sum += machine_.disks.at(name).spec.size / extent - 1;
+        return sum;
+    }
+    std::uint64_t free_extents(const FakeMachine::Group& group) const {
+        auto left = all_extents(group);
+        for (const auto& volume : group.volumes)
+            left -= std::min(left, volume.extents);
+        return left;
+    }
+    std::uint64_t extents(const Words& words, const FakeMachine::Group& group) const {
+        if (words.options.contains("--size")) {
+            const auto text = words.options.at("--size");
+            REQUIRE(text.ends_with('b'));
+            return (std::stoull(text) + extent - 1) / extent;
+        }
+        const auto text = words.options.at("--extents");
+        const auto percent = std::stoull(text);
+        if (text.ends_with("%FREE")) return free_extents(group) * percent / 100;
+        REQUIRE(text.ends_with("%VG"));
+        return all_extents(group) * percent / 100;
+    }
+
+    unsigned free_minor() const {
+        std::set<unsigned> taken;
+        for (const auto& group : machine_.groups) {
+            for (const auto& volume : group.volumes) {
+                if (volume.minor) taken.insert(*volume.minor);
+            }
+        }
+        unsigned minor = 0;
+        while (taken.contains(minor))
+            ++minor;
+        return minor;
+    }
+    std::string uuid() { return fmt::format("uuid00-0000-0000-0000-{:04}", ++uuids_); }
+
+    static constexpr std::uint64_t extent = 4 << 20;
+    FakeMachine& machine_;
+    Fault fault_ = Fault::none;
+    int uuids_ = 0;
+};
+
+} // namespace muster

@@ -1,0 +1,254 @@
+// A machine with disks that keep what is written to them, for the tests of assembly: sysfs and
+// mountinfo in a temporary folder, the kernel's answers, and every write kept with the disk that
+// it went to. What LVM does on it is in fake_lvm.h.
+#pragma once
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/sys/kernel.h"
+#include "lvm/survey.h"
+#include "tests/catch.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/probes/fake_sysfs.h"
+
+namespace muster {
+
+/// Thrown where the power goes; the machine is as it was at that moment.
+struct PowerCut {};
+
+/// What an outside call does instead of its work.
+enum class Fault {
+    none,
+    error,   ///< it fails and does nothing
+    stuck,   ///< it neither succeeds nor fails, and does nothing
+    garbage, ///< what it says can't be understood; its work is done
+    half,    ///< half of what it says, half of its work, and an error where that shows
+    lie,     ///< it says that all went well, and has done nothing
+};
+
+class FakeMachine : public Kernel {
+  public:
+    struct FakeDisk {
+        FakeSysfs::Spec spec;
+        DiskContent content{.zeroed = true};
+        std::string pv;                     ///< the label's uuid; "" without a label
+        std::string group;                  ///< uuid of the group that the label is in; "" for none
+        std::vector<std::string> holders{}; ///< of somebody else's: "md0"
+    };
+    struct Volume {
+        std::string name;
+        std::string uuid;
+        std::uint64_t extents = 0;
+        unsigned stripes = 1;
+        std::optional<unsigned> minor; ///< of its device-mapper node; inactive without
+        DiskContent content{};
+        std::vector<std::string> mounts;
+    };
+    struct Group {
+        std::string name;
+        std::string uuid;
+        std::vector<std::string> tags;
+        std::vector<std::string> pvs; ///< uuids
+        std::vector<Volume> volumes;
+        bool exported = false;
+    };
+    struct Write {
+        std::string disk;
+        std::string what;
+        friend bool operator==(const Write&, const Write&) = default;
+    };
+
+    FakeSysfs sysfs;
+    FakeClock clock;
+    std::map<std::string, FakeDisk> disks; ///< by name
+    std::vector<Group> groups;
+    std::vector<Write> writes;
+    std::vector<std::pair<DeviceNumber, std::string>> other_mounts;
+
+    // Switches of a test.
+    int cut_before = -1; ///< the power goes right before this effect (the first is 0)
+    int cut_after = -1;
+    int fault_at = -1; ///< this outside call (the first is 0) goes wrong
+    Fault fault = Fault::none;
+
+    // What happened.
+    int effects = 0;
+    int calls = 0;
+    std::vector<std::string> called;
+
+    void add(FakeSysfs::Spec spec, DiskContent content = {.zeroed = true}) {
+        sysfs.disk(spec);
+        const auto name = spec.name;
+        disks[name] = {std::move(spec), std::move(content), "", ""};
+    }
+    /// An instance-store disk: "nvme1n1", 259:1.
+    void add_nvme(unsigned n, DiskContent content = {.zeroed = true}) {
+        add({.name = fmt::format("nvme{}n1", n),
+             .number = {259, n},
+             .model = "Amazon EC2 NVMe Instance Storage",
+             .serial = fmt::format("AWS{}", n)},
+            std::move(content));
+    }
+
+    /// A fresh kernel on the same disks.
+    void reboot() {
+        for (auto& group : groups) {
+            for (auto& volume : group.volumes) {
+                volume.minor.reset();
+                volume.mounts.clear();
+            }
+        }
+        other_mounts.clear();
+        cut_before = cut_after = fault_at = -1;
+        effects = calls = 0;
+        called.clear();
+        writes.clear();
+        refresh();
+    }
+
+    /// Counts an outside call; tells whether it goes wrong.
+    [[nodiscard]] Fault enter(std::string what) {
+        called.push_back(std::move(what));
+        return calls++ == fault_at ? fault : Fault::none;
+    }
+
+    /// Something that lasts: a write to these disks (none: to the kernel's memory only).
+    template <class Change>
+    void effect(const std::vector<std::string>& on, const std::string& what, Change change) {
+        if (effects == cut_before) throw PowerCut();
+        for (const auto& disk : on)
+            writes.push_back({disk, what});
+        change();
+        refresh();
+        if (effects++ == cut_after) throw PowerCut();
+    }
+
+    [[nodiscard]] std::vector<std::string> disks_of(const Group& group) const {
+        std::vector<std::string> names;
+        for (const auto& [name, disk] : disks) {
+            if (disk.group == group.uuid && !disk.pv.empty()) names.push_back(name);
+        }
+        return names;
+    }
+
+    /// Shows in /sys and /proc what there is.
+    void refresh() {
+        for (const auto& path : shown_)
+            sysfs.drop(path);
+        shown_.clear();
+        for (const auto& [name, disk] : disks) {
+            for (const auto& holder : disk.holders)
+                sysfs.holder(name, holder);
+        }
+        sysfs.forget_mounts();
+        sysfs.mount({1, 1}, "/");
+        for (const auto& group : groups) {
+            for (const auto& volume : group.volumes)
+                show(group, volume);
+        }
+        for (const auto& [number, target] : other_mounts)
+            sysfs.mount(number, target);
+    }
+
+    Volume* active(std::string_view node) {
+        for (auto& group : groups) {
+            for (auto& volume : group.volumes) {
+                if (!volume.minor) continue;
+                if (node == fmt::format("/dev/dm-{}", *volume.minor) ||
+                    node == "/dev/mapper/" + group.name + "-" + volume.name) {
+                    return &volume;
+                }
+            }
+        }
+        return nullptr;
+    }
+
+    // The kernel.
+    [[nodiscard]] Result<DeviceNumber> block_device(std::string_view node) override {
+        if (const auto bad = failed(enter(fmt::format("block_device {}", node)), {})) return *bad;
+        if (const auto* volume = active(node)) return DeviceNumber{254, *volume->minor};
+        for (const auto& [name, disk] : disks) {
+            if (node == "/dev/" + name) return disk.spec.number;
+        }
+        return fail(Errc::absent, fmt::format("{}: no such node", node));
+    }
+    [[nodiscard]] Result<DiskContent> content(std::string_view node, Deadline deadline) override {
+        if (const auto bad = failed(enter(fmt::format("content {}", node)), deadline)) return *bad;
+        if (const auto* volume = active(node)) return volume->content;
+        const auto found = disks.find(std::string(node.substr(5)));
+        if (found == disks.end()) return fail(Errc::absent, fmt::format("{}: no such node", node));
+        return found->second.content;
+    }
+    [[nodiscard]] Result<void> mount(const MountRequest& request, Deadline deadline) override {
+        const auto bad = enter("mount " + request.target);
+        if (bad == Fault::lie) return {};
+        if (const auto error = failed(bad, deadline)) return *error;
+        auto* volume = active(request.source);
+        if (volume == nullptr) return fail(Errc::absent, request.source + ": no such node");
+        const auto& found = volume->content.signatures;
+        if (found.size() != 1 || found.front().type != request.filesystem ||
+            volume->content.unfinished) {
+            return fail(Errc::malformed, "wrong fs type, bad option, bad superblock");
+        }
+        effect({}, "mount", [&] { volume->mounts.push_back(request.target); });
+        return {};
+    }
+    [[nodiscard]] Result<Duration> read_blocks(std::string_view, const std::vector<std::uint64_t>&,
+                                               std::uint32_t, Deadline) override {
+        return fail(Errc::internal, "not in this fake");
+    }
+    [[nodiscard]] Result<std::string> identify(std::string_view, Deadline) override {
+        return fail(Errc::internal, "not in this fake");
+    }
+    [[nodiscard]] Result<Space> space(std::string_view, Deadline) override {
+        return fail(Errc::internal, "not in this fake");
+    }
+
+  private:
+    std::optional<std::unexpected<Error>> failed(Fault bad, Deadline deadline) {
+        switch (bad) {
+        case Fault::none:
+        case Fault::lie: return std::nullopt;
+        case Fault::stuck:
+            clock.sleep_until(deadline.at);
+            return fail(Errc::stuck, "fake: neither succeeds nor fails");
+        case Fault::error: return fail(Errc::io, "fake: input/output error");
+        case Fault::half:
+        case Fault::garbage: break;
+        }
+        return fail(Errc::malformed, "fake: garbage");
+    }
+
+    void show(const Group& group, const Volume& volume) {
+        if (!volume.minor) return;
+        const auto node = fmt::format("dm-{}", *volume.minor);
+        const auto folder = "/sys/block/" + node;
+        shown_.push_back(folder);
+        const auto bare = [](std::string uuid) {
+            std::erase(uuid, '-');
+            return uuid;
+        };
+        sysfs.put(folder + "/dm/name", group.name + "-" + volume.name + "\n");
+        sysfs.put(folder + "/dm/uuid", "LVM-" + bare(group.uuid) + bare(volume.uuid) + "\n");
+        sysfs.put(folder + "/size", fmt::format("{}\n", volume.extents * 8192));
+        for (const auto& disk : disks_of(group)) {
+            sysfs.folder(folder + "/slaves/" + disk);
+            sysfs.holder(disk, node);
+            shown_.push_back("/sys/block/" + disk + "/holders/" + node);
+        }
+        for (const auto& target : volume.mounts) {
+            sysfs.mount({254, *volume.minor}, target, "rw", "/",
+                        volume.content.signatures.empty() ? "none"
+                                                          : volume.content.signatures[0].type);
+        }
+    }
+
+    std::vector<std::string> shown_; ///< in /sys, of device-mapper
+};
+
+} // namespace muster

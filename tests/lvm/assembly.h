@@ -1,0 +1,96 @@
+// The whole way on a fake machine: disks found and told apart, surveyed, planned, assembled.
+#pragma once
+
+#include "lvm/apply.h"
+#include "probes/block_devices.h"
+#include "probes/ephemeral.h"
+#include "tests/fakes/fake_lvm.h"
+
+namespace muster::lvm {
+
+struct Outcome {
+    std::string reason; ///< "" where all went well
+    std::string message;
+    std::size_t steps = 0; ///< planned
+};
+
+struct Assembly {
+    FakeMachine machine;
+    FakeLvm lvm{machine};
+    GroupLayout layout{.volumes = {VolumeLayout{.name = "scratch"}}};
+    probes::Mapping mapping;
+    std::function<void(const std::string& step)> before_step;
+
+    explicit Assembly(unsigned nvme_disks = 0) {
+        for (unsigned n = 1; n <= nvme_disks; ++n)
+            machine.add_nvme(n);
+        machine.refresh();
+    }
+
+    [[nodiscard]] Machine world() { return {machine.sysfs.files(), machine, lvm, machine.clock}; }
+
+    [[nodiscard]] std::expected<Plan, Failure> plan() {
+        const auto disks = probes::read_disks(machine.sysfs.files(), machine);
+        if (!disks) return std::unexpected(Failure{"cannot-tell", disks.error().message});
+        std::vector<ProvedDisk> proved;
+        for (const auto& known :
+             probes::tell_origins(*disks, mapping, probes::resolve_mapping(machine, mapping))) {
+            if (known.origin == probes::Origin::instance_store) {
+                proved.push_back({known.disk, known.evidence});
+            }
+        }
+        const auto situation = survey(world(), proved, layout, "i-0abc",
+                                      Deadline::in(machine.clock, std::chrono::seconds(300)));
+        if (!situation) return std::unexpected(situation.error());
+        return make_plan(*situation);
+    }
+
+    [[nodiscard]] Outcome apply(const Plan& plan) {
+        const StepNotice notice{.begin =
+                                    [&](const std::string& step) {
+                                        if (before_step) before_step(step);
+                                    },
+                                .end = [](const std::string&, const std::string&) {}};
+        const auto done = lvm::apply(
+            world(), plan, Deadline::in(machine.clock, std::chrono::seconds(300)), notice);
+        if (!done) return {done.error().reason, done.error().message, plan.steps.size()};
+        return {"", "", plan.steps.size()};
+    }
+
+    Outcome run() {
+        const auto made = plan();
+        if (!made) return {made.error().reason, made.error().message, 0};
+        return apply(*made);
+    }
+
+    /// Every volume of the layout is there, whole and mounted; and to look again plans nothing.
+    void check_finished() {
+        machine.writes.clear();
+        lvm.ran.clear();
+        const auto again = run();
+        CHECK(again.reason.empty());
+        CHECK(again.message.empty());
+        CHECK(again.steps == 0);
+        CHECK(machine.writes.empty());
+        for (const auto& command : lvm.ran)
+            CHECK_FALSE(command.writes_disks);
+        REQUIRE(machine.groups.size() == 1);
+        const auto& group = machine.groups[0];
+        CHECK(group.name == layout.volume_group);
+        CHECK(group.tags == std::vector<std::string>{"muster", "muster.instance=i-0abc"});
+        REQUIRE(group.volumes.size() == layout.volumes.size());
+        for (const auto& wanted : layout.volumes) {
+            const auto found =
+                std::ranges::find(group.volumes, wanted.name, &FakeMachine::Volume::name);
+            REQUIRE(found != group.volumes.end());
+            if (wanted.filesystem == Filesystem::none) continue;
+            CHECK(found->mounts == std::vector<std::string>{wanted.mount});
+            CHECK_FALSE(found->content.unfinished);
+            REQUIRE(found->content.signatures.size() == 1);
+            CHECK(found->content.signatures[0].type ==
+                  (wanted.filesystem == Filesystem::xfs ? "xfs" : "ext4"));
+        }
+    }
+};
+
+} // namespace muster::lvm

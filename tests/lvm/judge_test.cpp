@@ -1,0 +1,150 @@
+#include "tests/lvm/situation.h"
+
+using namespace muster;
+using namespace muster::lvm;
+using Catch::Contains;
+
+namespace {
+
+/// One disk, with this on it.
+Builder carrying(const DiskContent& content) {
+    Builder builder;
+    builder.disks(1, content);
+    return builder;
+}
+
+} // namespace
+
+TEST_CASE("judge: blank disks are used: zeros, a cut pvcreate, a label without a group") {
+    CHECK(carrying({.zeroed = true}).steps().size() == 4);
+    CHECK(carrying({.lvm_remains = true}).steps().size() == 4);
+    Builder orphan;
+    orphan.labelled(1);
+    orphan.now.lvm.orphans.push_back({.major = 259, .minor = 1});
+    CHECK(orphan.steps().size() == 4);
+}
+
+TEST_CASE("judge: any signature is refused, and named with its label and place") {
+    for (const char* type : {"ext2", "ext3", "ext4", "xfs", "btrfs", "vfat", "swap", "swsuspend",
+                             "gpt", "dos", "PMBR", "crypto_LUKS", "linux_raid_member", "zfs_member",
+                             "bcache", "LVM1_member", "isw_raid_member"}) {
+        CAPTURE(type);
+        const auto refusal =
+            carrying({.signatures = {signature(type, "precious", 1080)}}).refusal();
+        CHECK(refusal.subject == "nvme1n1");
+        CHECK(refusal.reason == "ephemeral-foreign-data");
+        CHECK_THAT(refusal.message,
+                   Contains("/dev/nvme1n1") &&
+                       Contains(std::string(type) + " \"precious\" at offset 1080") &&
+                       Contains("wipe it, or take a new instance"));
+    }
+}
+
+TEST_CASE("judge: several signatures are all named, an LVM label among them helps nothing") {
+    const auto refusal =
+        carrying({.signatures = {signature("LVM2_member", "", 536), signature("gpt", "", 512)}})
+            .refusal();
+    CHECK(refusal.reason == "ephemeral-foreign-data");
+    CHECK_THAT(refusal.message, Contains("LVM2_member at offset 536, gpt at offset 512"));
+    // Not even zeros elsewhere, or a mistaken flag.
+    CHECK(carrying({.signatures = {signature("ext4")}, .zeroed = true, .lvm_remains = true})
+              .refusal()
+              .reason == "ephemeral-foreign-data");
+}
+
+TEST_CASE("judge: data that nobody knows is data") {
+    const auto refusal = carrying({}).refusal();
+    CHECK(refusal.reason == "ephemeral-foreign-data");
+    CHECK_THAT(refusal.message, Contains("without a signature"));
+}
+
+TEST_CASE("judge: a disk in use is refused, and by what") {
+    struct Row {
+        void (*change)(Disk&);
+        const char* says;
+    };
+    for (const auto& row : {
+             Row{[](Disk& disk) { disk.mounts = {"/srv"}; }, "is mounted at /srv"},
+             Row{[](Disk& disk) { disk.swap = true; }, "is swapped to"},
+             Row{[](Disk& disk) { disk.partitions = {"nvme1n1p1"}; }, "is partitioned (nvme1n1p1)"},
+             Row{[](Disk& disk) { disk.holders = {"md0"}; }, "is in use by md0"},
+             Row{[](Disk& disk) { disk.holders = {"dm-7"}; }, "is in use by dm-7"},
+         }) {
+        Builder builder;
+        builder.disks(2);
+        row.change(builder.now.candidates[0].disk);
+        const auto refusal = builder.refusal();
+        CHECK(refusal.reason == "ephemeral-foreign-data");
+        CHECK_THAT(refusal.message, Contains("/dev/nvme1n1 " + std::string(row.says)));
+    }
+}
+
+TEST_CASE("judge: not wholly known, or read-only") {
+    Builder builder;
+    builder.disks(1);
+    builder.now.candidates[0].disk.unknown = {"can't read size"};
+    CHECK(builder.refusal().reason == "cannot-tell");
+    CHECK_THAT(builder.refusal().message, Contains("can't read size"));
+    builder.now.candidates[0].disk.unknown.clear();
+    builder.now.candidates[0].disk.read_only = true;
+    CHECK(builder.refusal().reason == "assembly-failed");
+    CHECK_THAT(builder.refusal().message, Contains("read-only"));
+}
+
+TEST_CASE("judge: a label of which LVM does not say the group") {
+    Builder builder;
+    builder.labelled(1);
+    SECTION("it says nothing of the disk") {
+        CHECK(builder.refusal().reason == "cannot-tell");
+    }
+    SECTION("it speaks of another disk") {
+        builder.now.lvm.orphans.push_back({.major = 259, .minor = 2});
+        CHECK(builder.refusal().reason == "cannot-tell");
+    }
+    SECTION("some group uses it, which was not found") {
+        builder.now.lvm.orphans.push_back({.major = 259, .minor = 1, .in_use = true});
+        CHECK(builder.refusal().reason == "ephemeral-foreign-data");
+    }
+    SECTION("the one with its number is the missing one") {
+        builder.group().physical[0].missing = true;
+        const auto plan = builder.plan();
+        CHECK(plan.steps.empty());
+        CHECK(plan.refusals[0].reason == "cannot-tell");
+    }
+}
+
+TEST_CASE("judge: groups that are not ours") {
+    struct Row {
+        const char* name;
+        std::vector<std::string> tags;
+        const char* says;
+    };
+    const Row rows[] = {
+        {"data", {}, "the volume group data, which is not ours"},
+        {"muster", {}, "the volume group muster, which is not ours"},
+        {"muster", {"other", "muster.instance=i-0abc"}, "has no tag \"muster\""},
+        {"muster", {"muster"}, "of another instance (muster), this one is i-0abc"},
+        {"muster",
+         {"muster", "muster.instance=i-0ab"},
+         "of another instance (muster, muster.instance=i-0ab), this one is i-0abc"},
+        {"scratch",
+         {"muster", "muster.instance=i-0abc"},
+         "scratch, which this instance's own muster made, and the configuration now wants it to be "
+         "called muster"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.name, row.says);
+        Builder builder;
+        builder.labelled(1).group(row.name, row.tags);
+        const auto refusal = builder.refusal();
+        CHECK(refusal.subject == "nvme1n1");
+        CHECK(refusal.reason == "ephemeral-foreign-data");
+        CHECK_THAT(refusal.message, Contains(row.says));
+    }
+}
+
+TEST_CASE("judge: one refused disk is enough to leave all of them alone") {
+    Builder builder;
+    builder.disks(3).disks(1, {.signatures = {signature("ext4")}});
+    CHECK(builder.refusal().subject == "nvme4n1");
+}

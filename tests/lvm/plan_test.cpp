@@ -1,0 +1,252 @@
+#include "tests/lvm/situation.h"
+
+using namespace muster;
+using namespace muster::lvm;
+using Catch::Contains;
+using Lines = std::vector<std::string>;
+
+namespace {
+
+const DiskContent xfs{.signatures = {signature("xfs")}};
+
+template <class T>
+const T& step(const Plan& plan, std::size_t n) {
+    REQUIRE(n < plan.steps.size());
+    const auto* found = std::get_if<T>(&plan.steps[n]);
+    REQUIRE(found != nullptr);
+    return *found;
+}
+
+} // namespace
+
+TEST_CASE("plan: blank disks become a group, a volume, a filesystem and a mount") {
+    Builder builder;
+    builder.disks(2);
+    CHECK(builder.steps() ==
+          Lines{"create the volume group muster on /dev/nvme1n1, /dev/nvme2n1",
+                "create the volume scratch of 100%FREE in muster, striped over 2 disks by 256 KiB",
+                "make xfs on scratch", "mount scratch at /mnt/scratch"});
+    const auto plan = builder.plan();
+    CHECK(plan.instance_id == us);
+    CHECK(plan.devices == Lines{"/dev/nvme1n1", "/dev/nvme2n1"});
+    CHECK(plan.disks.size() == 2);
+    CHECK(step<MakeFilesystem>(plan, 2).stripes == 2);
+}
+
+TEST_CASE("plan: no disks, nothing to do") {
+    const auto plan = Builder().plan();
+    CHECK(plan.steps.empty());
+    CHECK(plan.refusals.empty());
+}
+
+TEST_CASE("plan: one disk, or a linear layout, has no stripes") {
+    Builder one;
+    one.disks(1);
+    CHECK(one.steps()[1] == "create the volume scratch of 100%FREE in muster, linear");
+    CHECK(step<MakeFilesystem>(one.plan(), 2).stripes == 1);
+    Builder linear;
+    linear.disks(3).layout().layout = Layout::linear;
+    CHECK(linear.steps()[1] == "create the volume scratch of 100%FREE in muster, linear");
+    CHECK(step<CreateVolume>(linear.plan(), 1).stripes == 1);
+}
+
+TEST_CASE("plan: sizes in percent and in bytes, several volumes, one without a filesystem") {
+    Builder builder;
+    builder.disks(4).now.layout.volumes = {
+        {.name = "logs", .size = Percent{25}, .layout = Layout::linear, .mount = "/logs"},
+        {.name = "raw",
+         .size = std::uint64_t{10737418240},
+         .filesystem = Filesystem::none,
+         .mount = ""},
+        {.name = "rest",
+         .stripe_size = 64 << 10,
+         .filesystem = Filesystem::ext4,
+         .mount = "/rest"}};
+    CHECK(builder.steps() ==
+          Lines{"create the volume group muster on /dev/nvme1n1, /dev/nvme2n1, /dev/nvme3n1, "
+                "/dev/nvme4n1",
+                "create the volume logs of 25%VG in muster, linear", "make xfs on logs",
+                "mount logs at /logs",
+                "create the volume raw of 10737418240b in muster, striped over 4 disks by 256 KiB",
+                "create the volume rest of 100%FREE in muster, striped over 4 disks by 64 KiB",
+                "make ext4 on rest", "mount rest at /rest"});
+}
+
+TEST_CASE("plan: a finished machine plans nothing") {
+    Builder builder;
+    builder.finished();
+    CHECK(builder.steps() == Lines{});
+    CHECK(builder.plan().notes.empty());
+    CHECK(builder.plan().disks.size() == 2); // for the report
+}
+
+TEST_CASE("plan: ours, after a reboot: activate, look, mount") {
+    Builder builder;
+    builder.labelled(2).group();
+    builder.volume("scratch", 2);
+    CHECK(builder.steps() == Lines{"activate the volume group muster",
+                                   "make xfs on scratch if it turns out to carry nothing",
+                                   "mount scratch at /mnt/scratch"});
+    const auto plan = builder.plan();
+    CHECK(step<ActivateGroup>(plan, 0).volumes == Lines{"scratch"});
+    CHECK(step<MakeFilesystem>(plan, 1).look_first);
+    CHECK(step<MakeFilesystem>(plan, 1).stripes == 2);
+}
+
+TEST_CASE("plan: ours, half made") {
+    Builder builder;
+    builder.labelled(2).group();
+    SECTION("no volume yet") {
+        CHECK(builder.steps() == Lines{"create the volume scratch of 100%FREE in muster, striped "
+                                       "over 2 disks by 256 KiB",
+                                       "make xfs on scratch", "mount scratch at /mnt/scratch"});
+    }
+    SECTION("no filesystem: with the volume's own stripes, not those that would be made today") {
+        builder.volume("scratch", 1);
+        builder.active({.zeroed = true});
+        CHECK(builder.steps() == Lines{"make xfs on scratch", "mount scratch at /mnt/scratch"});
+        CHECK(step<MakeFilesystem>(builder.plan(), 0).stripes == 1);
+        CHECK_FALSE(step<MakeFilesystem>(builder.plan(), 0).over_unfinished);
+    }
+    SECTION("an mkfs that was cut short") {
+        builder.volume();
+        builder.active({.signatures = {signature("xfs")}, .unfinished = true});
+        CHECK(builder.steps() == Lines{"make xfs on scratch, where an earlier one was cut short",
+                                       "mount scratch at /mnt/scratch"});
+        CHECK(step<MakeFilesystem>(builder.plan(), 0).over_unfinished);
+    }
+    SECTION("not mounted") {
+        builder.volume();
+        builder.active(xfs, {"/elsewhere"});
+        CHECK(builder.steps() == Lines{"mount scratch at /mnt/scratch"});
+    }
+    SECTION("a volume of the layout is new, another is inactive") {
+        builder.volume();
+        builder.now.layout.volumes.push_back({.name = "new", .mount = "/new"});
+        const auto steps = builder.steps();
+        REQUIRE(steps.size() == 6);
+        CHECK(steps[0] == "activate the volume group muster");
+        CHECK(steps[3] == "create the volume new of 100%FREE in muster, striped over 2 disks by "
+                          "256 KiB");
+        CHECK(step<ActivateGroup>(builder.plan(), 0).volumes == Lines{"scratch"});
+    }
+}
+
+TEST_CASE("plan: a volume without a filesystem is only activated") {
+    Builder builder;
+    builder.labelled(1).group();
+    builder.volume();
+    builder.layout().filesystem = Filesystem::none;
+    CHECK(builder.steps() == Lines{"activate the volume group muster"});
+    builder.active({});
+    CHECK(builder.steps() == Lines{});
+}
+
+TEST_CASE("plan: the volume carries something else: left as it is") {
+    struct Row {
+        DiskContent content;
+        const char* says;
+    };
+    const auto unfinished = DiskContent{.signatures = {signature("xfs")}, .unfinished = true};
+    for (const auto& [content, says] :
+         {Row{{.signatures = {signature("ext4", "data", 1080)}}, "ext4 \"data\" at offset 1080"},
+          Row{{.signatures = {signature("swap")}}, "swap"},
+          Row{{.signatures = {signature("xfs"), signature("ext4")}}, "xfs"}}) {
+        Builder builder;
+        builder.labelled(2).group();
+        builder.volume();
+        builder.active(content);
+        const auto refusal = builder.refusal();
+        CHECK(refusal.subject == "scratch");
+        CHECK(refusal.reason == "mount-failed");
+        CHECK_THAT(refusal.message, Contains(says) && Contains("wants xfs"));
+    }
+    VolumeLayout ext4{.name = "scratch", .filesystem = Filesystem::ext4};
+    CHECK_FALSE(filesystem_needed(unfinished, ext4)); // somebody's XFS, not ours
+    CHECK(filesystem_needed(unfinished, VolumeLayout{}) == FilesystemNeed::make_over_unfinished);
+    CHECK(filesystem_needed(xfs, VolumeLayout{}) == FilesystemNeed::none);
+    CHECK(filesystem_needed({}, VolumeLayout{}) == FilesystemNeed::make);
+}
+
+TEST_CASE("plan: a disk of the group is missing") {
+    Builder builder;
+    builder.labelled(2);
+    auto& group = builder.group();
+    builder.volume();
+    SECTION("LVM says so") {
+        group.physical.push_back({.name = "[unknown]", .missing = true, .in_use = true});
+    }
+    SECTION("LVM sees it, but it is not one of the ephemeral disks") {
+        group.physical.push_back({.name = "/dev/xvdz", .major = 202, .minor = 400});
+    }
+    builder.disks(1); // a blank one is no replacement
+    const auto refusal = builder.refusal();
+    CHECK(refusal.subject == "muster");
+    CHECK(refusal.reason == "ephemeral-missing");
+    CHECK_THAT(refusal.message, Contains("has 3 disks, of which 2 are here"));
+}
+
+TEST_CASE("plan: two groups of ours, or an exported one") {
+    Builder builder;
+    builder.finished();
+    SECTION("exported") {
+        builder.now.lvm.groups[0].exported = true;
+        CHECK(builder.refusal().reason == "ephemeral-foreign-data");
+        CHECK_THAT(builder.refusal().message, Contains("vgimport"));
+    }
+    SECTION("two") {
+        builder.now.lvm.groups.push_back(builder.now.lvm.groups[0]);
+        const auto plan = builder.plan();
+        CHECK(plan.steps.empty());
+        REQUIRE_FALSE(plan.refusals.empty());
+        CHECK_THAT(plan.refusals[0].message, Contains("two volume groups are called muster"));
+    }
+}
+
+TEST_CASE("plan: a spare blank disk beside a whole group is noted and left alone") {
+    Builder builder;
+    builder.finished().disks(1);
+    CHECK(builder.steps() == Lines{});
+    const auto plan = builder.plan();
+    CHECK(plan.disks.size() == 2);
+    CHECK(plan.devices == Lines{"/dev/nvme1n1", "/dev/nvme2n1"});
+    REQUIRE(plan.notes.size() == 1);
+    CHECK_THAT(plan.notes[0], Contains("/dev/nvme3n1 is blank"));
+}
+
+TEST_CASE("plan: the device-mapper name is taken by somebody else") {
+    Builder builder;
+    builder.disks(2);
+    auto& active = builder.active(xfs);
+    active.disks = {"xvdz"};
+    CHECK(builder.refusal().subject == "muster-scratch");
+    CHECK(builder.refusal().reason == "ephemeral-foreign-data");
+    CHECK_THAT(builder.refusal().message, Contains("muster-scratch exists already, on xvdz"));
+    active.disks = {}; // on nothing at all: stale, and not proved ours either
+    CHECK(builder.refusal().subject == "muster-scratch");
+    // Ours, partly on a disk that is not.
+    Builder stray;
+    stray.finished();
+    stray.now.active.at("muster-scratch").disks.emplace_back("xvdz");
+    CHECK(stray.refusal().subject == "muster-scratch");
+}
+
+TEST_CASE("plan: the mount point is taken") {
+    Builder builder;
+    SECTION("before anything is made") {
+        builder.disks(2);
+    }
+    SECTION("and ours is not mounted") {
+        builder.labelled(2).group();
+        builder.volume();
+        builder.active(xfs);
+    }
+    SECTION("over ours, which is out of sight now") {
+        builder.finished();
+    }
+    builder.now.mounted_on["/mnt/scratch"] = "tmpfs";
+    const auto refusal = builder.refusal();
+    CHECK(refusal.subject == "/mnt/scratch");
+    CHECK(refusal.reason == "mount-failed");
+    CHECK_THAT(refusal.message, Contains("tmpfs is mounted at /mnt/scratch already"));
+}

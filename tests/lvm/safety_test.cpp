@@ -1,0 +1,243 @@
+// No write to any disk that is not positively ephemeral and permitted, ever: random machines
+// through the real way from sysfs to LVM's commands. MUSTER_SOAK=1: 10,000 of them; MUSTER_SEED=n:
+// that one.
+#include <cstdlib>
+#include <random>
+
+#include "tests/lvm/assembly.h"
+
+using namespace muster;
+using namespace muster::lvm;
+
+namespace {
+
+class RandomMachine {
+  public:
+    explicit RandomMachine(std::uint64_t seed) : random_(seed), spice_(seed % 2 == 0 ? 1 : 0.15) {
+        const auto count = number(1, 8);
+        for (int n = 0; n < count; ++n)
+            add_disk(static_cast<unsigned>(n));
+        // Drawn from all of them, EBS volumes too: somebody may have given our tags to anything.
+        while (chance(0.35))
+            add_group();
+        add_mapping();
+        job.layout.volumes[0].filesystem = chance(0.5) ? Filesystem::xfs : Filesystem::ext4;
+        job.layout.volumes[0].layout = chance(0.5) ? Layout::striped : Layout::linear;
+        job.machine.refresh();
+        for (const auto& name : spoilt_)
+            job.machine.sysfs.spoil("/sys/block/" + name + "/" +
+                                    pick({"size", "ro", "dev", "device/model", "device/serial"}));
+        for (const auto& [name, disk] : job.machine.disks) {
+            if (may_be_written(name)) permitted.insert(name);
+        }
+        if (chance(0.3)) {
+            job.machine.fault_at = job.machine.calls + number(0, 25);
+            job.machine.fault = std::array{Fault::error, Fault::stuck, Fault::garbage, Fault::half,
+                                           Fault::lie}[static_cast<std::size_t>(number(0, 4))];
+        }
+        if (chance(0.2)) job.machine.cut_before = number(0, 10);
+        if (chance(0.2)) another_disk_at(number(0, 3));
+    }
+
+    Assembly job;
+    std::set<std::string> permitted;
+    std::string exchanged;         ///< this disk became another one ...
+    std::size_t writes_before = 0; ///< ... after so many writes
+
+  private:
+    bool chance(double p) { return std::bernoulli_distribution(p)(random_); }
+    int number(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
+    std::string pick(std::initializer_list<const char*> from) {
+        return *(from.begin() + number(0, static_cast<int>(from.size()) - 1));
+    }
+
+    DiskContent any_content() {
+        if (!chance(0.4 * spice_)) return {.zeroed = true};
+        if (chance(0.2)) return {.lvm_remains = true};
+        if (chance(0.2)) return {}; // data without a signature
+        DiskContent content{.zeroed = chance(0.1)};
+        do {
+            content.signatures.push_back({pick({"ext4", "xfs", "swap", "gpt", "dos", "crypto_LUKS",
+                                                "linux_raid_member", "LVM2_member", "btrfs"}),
+                                          "filesystem", pick({"", "precious"}), "", 1080});
+        } while (chance(0.3));
+        return content;
+    }
+
+    void add_disk(unsigned n) {
+        FakeSysfs::Spec spec;
+        const bool xen = chance(0.4);
+        spec.name = xen ? std::string(chance(0.8) ? "xvd" : "sd") + static_cast<char>('a' + n)
+                        : fmt::format("nvme{}n1", n);
+        spec.number = {xen ? 202U : 259U, n * 16};
+        spec.read_only = chance(0.03 * spice_);
+        if (!xen) {
+            spec.model =
+                pick({"Amazon EC2 NVMe Instance Storage", "Amazon EC2 NVMe Instance Storage",
+                      "Amazon EC2 NVMe Instance Storage", "Amazon Elastic Block Store",
+                      "Amazon EC2 NVMe Instance Storage 2", "QEMU NVMe Ctrl"});
+            spec.serial = fmt::format("S{}", n);
+        }
+        const auto name = spec.name;
+        const auto device = spec.number;
+        job.machine.add(std::move(spec), any_content());
+        auto& disk = job.machine.disks.at(name);
+        if (chance(0.05 * spice_)) job.machine.other_mounts.emplace_back(device, "/srv/" + name);
+        if (chance(0.05 * spice_)) disk.holders = {"md0"};
+        if (chance(0.05 * spice_)) {
+            const DeviceNumber part{device.major, device.minor + 1};
+            job.machine.sysfs.partition(name, name + (xen ? "1" : "p1"), part);
+            partitioned_.insert(name);
+        }
+        if (chance(0.05 * spice_)) {
+            job.machine.sysfs.swap("/dev/" + name);
+            swapped_.insert(name);
+        }
+        if (chance(0.04 * spice_)) spoilt_.insert(name);
+    }
+
+    void add_group() {
+        std::vector<std::string> free;
+        for (const auto& [name, disk] : job.machine.disks) {
+            if (disk.pv.empty() && chance(0.5)) free.push_back(name);
+        }
+        if (free.empty()) return;
+        if (chance(0.2)) {
+            job.lvm.label(free[0]); // a label without a group
+            return;
+        }
+        std::vector<std::string> tags;
+        if (chance(0.8)) tags.emplace_back("muster");
+        if (chance(0.8)) tags.push_back("muster.instance=" + pick({"i-0abc", "i-0abc", "i-0def"}));
+        auto& group = job.lvm.make_group(pick({"muster", "muster", "data"}), tags, free);
+        if (chance(0.2)) group.pvs.emplace_back("gone");
+        if (chance(0.6)) {
+            group.volumes.push_back({.name = pick({"scratch", "scratch", "other"}),
+                                     .uuid = "u",
+                                     .extents = 10,
+                                     .content = any_content()});
+            if (chance(0.5)) {
+                group.volumes[0].minor = static_cast<unsigned>(job.machine.groups.size());
+            }
+        }
+        if (chance(0.1)) group.exported = true;
+    }
+
+    /// A mapping that is often right, and lies at random.
+    void add_mapping() {
+        for (const auto& [name, disk] : job.machine.disks) {
+            if (name.starts_with("nvme") ? chance(0.8) : chance(0.2)) continue;
+            auto as = name;
+            if (as.starts_with("xvd") && chance(0.7)) as = "sd" + as.substr(3);
+            if (chance(0.1)) as += "1";
+            const int entries = chance(0.15) ? 2 : 1;
+            for (int i = 0; i < entries; ++i) {
+                const auto kind =
+                    pick({"ephemeral", "ephemeral", "ephemeral", "ebs", "ami", "root"});
+                const auto key = kind == "ami" || kind == "root"
+                                     ? kind
+                                     : kind + std::to_string(job.mapping.size());
+                job.mapping[key] = as;
+            }
+        }
+    }
+
+    void another_disk_at(int step) {
+        const auto all = std::vector(permitted.begin(), permitted.end());
+        if (all.empty()) return;
+        const auto name =
+            all[static_cast<std::size_t>(number(0, static_cast<int>(all.size()) - 1))];
+        job.before_step = [this, name, step](const std::string&) mutable {
+            if (step-- != 0) return;
+            exchanged = name;
+            writes_before = job.machine.writes.size();
+            job.machine.sysfs.put("/sys/block/" + name + "/device/serial", "another\n");
+        };
+    }
+
+    /// The rule, said a second time and in other words than the code has.
+    bool may_be_written(const std::string& name) {
+        const auto& disk = job.machine.disks.at(name);
+        const bool by_model = disk.spec.model == "Amazon EC2 NVMe Instance Storage";
+        if (!by_model && !(disk.spec.model.empty() && mapped_as_ephemeral(name))) return false;
+        for (const auto& [number, target] : job.machine.other_mounts) {
+            if (number == disk.spec.number) return false;
+        }
+        if (!disk.holders.empty() || partitioned_.contains(name) || swapped_.contains(name) ||
+            spoilt_.contains(name) || disk.spec.read_only) {
+            return false;
+        }
+        for (const auto& group : job.machine.groups) {
+            if (group.uuid != disk.group) continue;
+            return group.name == "muster" && !group.exported &&
+                   std::ranges::find(group.tags, "muster") != group.tags.end() &&
+                   std::ranges::find(group.tags, "muster.instance=i-0abc") != group.tags.end();
+        }
+        if (!disk.pv.empty()) return true; // a label that no group uses
+        return disk.content.signatures.empty() && (disk.content.zeroed || disk.content.lvm_remains);
+    }
+
+    bool mapped_as_ephemeral(const std::string& name) const {
+        const auto letters = [](const std::string& device) {
+            return device.substr(device.starts_with("xvd") ? 3 : device.starts_with("sd") ? 2 : 0);
+        };
+        int claims = 0;
+        bool ephemeral = false;
+        for (const auto& [key, device] : job.mapping) {
+            // "xvdb" in the mapping never means /dev/sdb, but "sdb" may mean /dev/xvdb.
+            if (device != name && !(device.starts_with("sd") && name.starts_with("xvd") &&
+                                    letters(device) == letters(name))) {
+                continue;
+            }
+            ++claims;
+            ephemeral = key.starts_with("ephemeral");
+        }
+        return claims == 1 && ephemeral;
+    }
+
+    std::mt19937_64 random_;
+    double spice_; ///< every other machine is nearly as it should be, so that something is made
+    std::set<std::string> partitioned_;
+    std::set<std::string> swapped_;
+    std::set<std::string> spoilt_;
+};
+
+/// What became of a machine: "ready", "cut", or the reason.
+std::string try_machine(std::uint64_t seed) {
+    INFO("MUSTER_SEED=" << seed);
+    RandomMachine machine(seed);
+    std::string end = "cut";
+    try {
+        const auto done = machine.job.run();
+        REQUIRE(done.reason.empty() == done.message.empty());
+        end = done.reason.empty() ? (done.steps > 0 ? "assembled" : "nothing to do") : done.reason;
+    } catch (const PowerCut&) {
+    }
+    const auto& writes = machine.job.machine.writes;
+    for (std::size_t i = 0; i < writes.size(); ++i) {
+        INFO("wrote \"" << writes[i].what << "\" to " << writes[i].disk);
+        REQUIRE(machine.permitted.contains(writes[i].disk));
+        if (i >= machine.writes_before) REQUIRE(writes[i].disk != machine.exchanged);
+    }
+    return end;
+}
+
+} // namespace
+
+TEST_CASE("safety: no write to any disk that is not positively ephemeral and permitted") {
+    if (const char* seed = std::getenv("MUSTER_SEED")) {
+        WARN("seed " << seed << ": " << try_machine(std::strtoull(seed, nullptr, 10)));
+        return;
+    }
+    const std::uint64_t machines = std::getenv("MUSTER_SOAK") != nullptr ? 10'000 : 300;
+    std::map<std::string, unsigned> ends;
+    for (std::uint64_t seed = 0; seed < machines; ++seed)
+        ++ends[try_machine(seed)];
+    std::string text;
+    for (const auto& [end, count] : ends)
+        text += fmt::format(" {}: {};", end, count);
+    WARN(machines << " machines:" << text);
+    // The sample must hold what it is about.
+    for (const char* end : {"assembled", "nothing to do", "cut", "ephemeral-foreign-data"})
+        CHECK(ends[end] > 0);
+}

@@ -1,0 +1,212 @@
+#include "lvm/survey.h"
+#include "tests/catch.h"
+#include "tests/fakes/fake_lvm.h"
+
+using namespace muster;
+using namespace muster::lvm;
+using namespace std::chrono_literals;
+using Strings = std::vector<std::string>;
+
+namespace {
+
+struct Survey {
+    FakeMachine machine;
+    FakeLvm lvm{machine};
+    GroupLayout layout{.volumes = {VolumeLayout{.name = "scratch"}}};
+
+    std::expected<Situation, Failure> look() {
+        std::vector<ProvedDisk> proved;
+        for (const auto& [name, disk] : machine.disks) {
+            proved.push_back({{.name = name,
+                               .node = "/dev/" + name,
+                               .major = disk.spec.number.major,
+                               .minor = disk.spec.number.minor},
+                              "because"});
+        }
+        return survey({machine.sysfs.files(), machine, lvm, machine.clock}, proved, layout,
+                      "i-0abc", Deadline::in(machine.clock, 300s));
+    }
+    Situation found() {
+        auto situation = look();
+        if (!situation) FAIL(situation.error().reason << ": " << situation.error().message);
+        return *situation;
+    }
+    void assemble(const std::string& name, bool active = true) {
+        auto& group = lvm.make_group(name, {"muster"}, {"nvme1n1", "nvme2n1"});
+        group.volumes.push_back({.name = "scratch", .uuid = "u-u", .extents = 100, .stripes = 2});
+        if (active) group.volumes[0].minor = 3;
+        group.volumes[0].content = {.signatures = {{"xfs", "filesystem", "", "", 0}}};
+        machine.refresh();
+    }
+};
+
+struct Two : Survey {
+    Two() {
+        machine.add_nvme(1);
+        machine.add_nvme(2);
+    }
+};
+
+} // namespace
+
+TEST_CASE("survey: blank disks: LVM is not even asked") {
+    Two machine;
+    const auto situation = machine.found();
+    CHECK(machine.lvm.ran.empty());
+    CHECK(situation.instance_id == "i-0abc");
+    REQUIRE(situation.candidates.size() == 2);
+    CHECK(situation.candidates[1].disk.name == "nvme2n1");
+    CHECK(situation.candidates[1].content.zeroed);
+    CHECK(situation.candidates[1].evidence == "because");
+    CHECK(situation.active.empty());
+    CHECK(machine.machine.writes.empty());
+}
+
+TEST_CASE("survey: LVM is asked of labelled disks alone") {
+    Two machine;
+    machine.lvm.label("nvme2n1");
+    const auto situation = machine.found();
+    REQUIRE(machine.lvm.ran.size() == 1);
+    const auto& argv = machine.lvm.ran[0].argv;
+    CHECK(std::ranges::find(argv, "/dev/nvme2n1") != argv.end());
+    REQUIRE(situation.lvm.orphans.size() == 1);
+    CHECK(situation.lvm.orphans[0].minor == 2);
+}
+
+TEST_CASE("survey: a group with its active volume and its mounts") {
+    Two machine;
+    machine.assemble("muster");
+    machine.machine.groups[0].volumes[0].mounts = {"/mnt/scratch", "/bind"};
+    machine.machine.refresh();
+    const auto situation = machine.found();
+    REQUIRE(situation.lvm.groups.size() == 1);
+    CHECK(situation.lvm.groups[0].logical[0].active);
+    REQUIRE(situation.active.size() == 1);
+    const auto& active = situation.active.at("muster-scratch");
+    CHECK(active.node == "/dev/dm-3");
+    CHECK(active.number == DeviceNumber{254, 3});
+    CHECK(active.disks == Strings{"nvme1n1", "nvme2n1"});
+    CHECK(active.size == 100 * (4 << 20));
+    CHECK(active.mounts == Strings{"/mnt/scratch", "/bind"});
+    CHECK(active.content.signatures.size() == 1);
+    CHECK(situation.mounted_on.empty());
+}
+
+TEST_CASE("survey: \"muster-x\" is another group than \"muster\"") {
+    for (const char* name : {"muster--x", "muste", "muster2"}) { // as device-mapper writes them
+        Two machine;
+        machine.assemble(name);
+        CHECK(machine.found().active.empty());
+    }
+}
+
+TEST_CASE("survey: what is mounted where our volume should be") {
+    Two machine;
+    machine.assemble("muster");
+    auto& mounts = machine.machine.groups[0].volumes[0].mounts;
+    SECTION("nothing") {}
+    SECTION("ours") {
+        mounts = {"/mnt/scratch"};
+    }
+    SECTION("ours over another one") {
+        machine.machine.refresh();
+        machine.machine.sysfs.forget_mounts();
+        machine.machine.sysfs.mount({0, 77}, "/mnt/scratch");
+        machine.machine.sysfs.mount({254, 3}, "/mnt/scratch");
+        CHECK(machine.found().mounted_on.empty());
+        return;
+    }
+    SECTION("another one over ours") {
+        mounts = {"/mnt/scratch"};
+        machine.machine.other_mounts = {{{0, 77}, "/mnt/scratch"}};
+        machine.machine.refresh();
+        CHECK(machine.found().mounted_on.size() == 1);
+        return;
+    }
+    SECTION("another one") {
+        machine.machine.other_mounts = {{{0, 77}, "/mnt/scratch"}};
+        machine.machine.refresh();
+        CHECK(machine.found().mounted_on ==
+              std::map<std::string, std::string>{{"/mnt/scratch", "/dev/root"}});
+        return;
+    }
+    machine.machine.refresh();
+    CHECK(machine.found().mounted_on.empty());
+}
+
+TEST_CASE("survey: every failed look has its reason") {
+    struct Row {
+        const char* call;
+        Fault fault;
+        const char* reason;
+    };
+    const Row rows[] = {
+        {"content /dev/nvme1n1", Fault::stuck, "ephemeral-stuck"},
+        {"content /dev/nvme1n1", Fault::error, "ephemeral-io-error"},
+        {"content /dev/nvme1n1", Fault::garbage, "cannot-tell"},
+        {"content /dev/dm-3", Fault::stuck, "ephemeral-stuck"},
+        {"content /dev/dm-3", Fault::error, "ephemeral-io-error"},
+        {"block_device /dev/dm-3", Fault::error, "cannot-tell"},
+        {"fullreport", Fault::stuck, "ephemeral-stuck"},
+        {"fullreport", Fault::error, "assembly-failed"},
+        {"fullreport", Fault::garbage, "assembly-failed"},
+        {"fullreport", Fault::half, "assembly-failed"},
+        {"fullreport", Fault::lie, "assembly-failed"},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.call, row.reason);
+        Two machine;
+        machine.assemble("muster");
+        REQUIRE(machine.look());
+        const auto& called = machine.machine.called;
+        const auto at = std::ranges::find(called, row.call);
+        REQUIRE(at != called.end());
+        machine.machine.fault_at = static_cast<int>(at - called.begin());
+        machine.machine.fault = row.fault;
+        machine.machine.calls = 0;
+        const auto start = machine.machine.clock.elapsed();
+        const auto situation = machine.look();
+        REQUIRE_FALSE(situation);
+        CHECK(situation.error().reason == row.reason);
+        CHECK_FALSE(situation.error().message.empty());
+        CHECK(machine.machine.clock.elapsed() - start <= 60s);
+        CHECK(machine.machine.writes.empty());
+    }
+}
+
+TEST_CASE("survey: sysfs that can't be read is unknown") {
+    Two machine;
+    machine.assemble("muster");
+    auto& sysfs = machine.machine.sysfs;
+    SECTION("no name") {
+        sysfs.drop("/sys/block/dm-3/dm/name");
+    }
+    SECTION("no uuid") {
+        sysfs.drop("/sys/block/dm-3/dm/uuid");
+    }
+    SECTION("no size") {
+        sysfs.drop("/sys/block/dm-3/size");
+    }
+    SECTION("a size that is none") {
+        sysfs.put("/sys/block/dm-3/size", "many\n");
+    }
+    SECTION("no slaves") {
+        sysfs.drop("/sys/block/dm-3/slaves");
+    }
+    SECTION("mountinfo") {
+        sysfs.put("/proc/self/mountinfo", "garbage\n");
+    }
+    const auto situation = machine.look();
+    REQUIRE_FALSE(situation);
+    CHECK(situation.error().reason == "cannot-tell");
+}
+
+TEST_CASE("survey: a labelled disk, and no lvm to ask") {
+    Two machine;
+    machine.machine.sysfs.drop("/usr/sbin/lvm");
+    CHECK(machine.look());
+    machine.lvm.label("nvme1n1");
+    const auto situation = machine.look();
+    REQUIRE_FALSE(situation);
+    CHECK(situation.error().reason == "tool-missing");
+}

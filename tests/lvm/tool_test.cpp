@@ -1,0 +1,126 @@
+#include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "lvm/tool.h"
+#include "tests/catch.h"
+#include "tests/probes/fake_sysfs.h"
+
+using namespace muster;
+using namespace muster::lvm;
+
+namespace {
+
+const std::vector<std::string> two{"/dev/nvme1n1", "/dev/nvme2n1"};
+const VolumeLayout xfs{.name = "scratch"};
+const VolumeLayout ext4{.name = "scratch", .stripe_size = 64 << 10, .filesystem = Filesystem::ext4};
+const VolumeLayout wide{.name = "a-name-of-seventeen", .stripe_size = 512 << 10};
+
+std::string line(const Command& command) {
+    auto text = fmt::format("{}", fmt::join(command.argv, " "));
+    const std::string config = "--config backup{backup=0 archive=0} log{prefix=\"\" "
+                               "command_names=0} global{use_lvmpolld=0}";
+    if (const auto at = text.find(config); at != std::string::npos) {
+        text.replace(at, config.size(), "C");
+    }
+    return text;
+}
+
+} // namespace
+
+TEST_CASE("tool: every command, word for word") {
+    struct Row {
+        Command command;
+        const char* line;
+        bool writes;
+    };
+    const std::vector<std::string> tags{"muster", instance_tag("i-0abc")};
+    const Row table[] = {
+        {read_report("/sbin/lvm", two),
+         "/sbin/lvm fullreport C --devices /dev/nvme1n1,/dev/nvme2n1 --reportformat json --units b "
+         "--nosuffix --configreport vg -o "
+         "vg_name,vg_uuid,vg_tags,vg_extent_size,vg_free_count,vg_exported --configreport pv -o "
+         "pv_name,pv_uuid,pv_major,pv_minor,pv_missing,pv_in_use --configreport lv -o "
+         "lv_name,lv_uuid,lv_size,lv_active --configreport pvseg -o pvseg_start --configreport seg "
+         "-o lv_name,stripes",
+         false},
+        {create_group("/sbin/lvm", "muster", two, tags),
+         "/sbin/lvm vgcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --setautoactivation n --addtag "
+         "muster --addtag muster.instance=i-0abc -- muster /dev/nvme1n1 /dev/nvme2n1",
+         true},
+        {create_volume("/sbin/lvm", "muster", two, xfs, "100%FREE", 2),
+         "/sbin/lvm lvcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --yes --wipesignatures y --zero "
+         "y --name scratch --extents 100%FREE --stripes 2 --stripesize 256k -- muster",
+         true},
+        {create_volume("/sbin/lvm", "muster", two, xfs, "1073741824b", 1),
+         "/sbin/lvm lvcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --yes --wipesignatures y --zero "
+         "y --name scratch --size 1073741824b -- muster",
+         true},
+        {activate_group("/sbin/lvm", "muster", two),
+         "/sbin/lvm vgchange C --devices /dev/nvme1n1,/dev/nvme2n1 --activate y -- muster", false},
+        {make_filesystem("/sbin/mkfs.xfs", xfs, "/dev/dm-0", 2, false),
+         "/sbin/mkfs.xfs -q -K -L scratch -d su=256k,sw=2 -l su=256k /dev/dm-0", true},
+        {make_filesystem("/sbin/mkfs.xfs", xfs, "/dev/dm-0", 1, false),
+         "/sbin/mkfs.xfs -q -K -L scratch /dev/dm-0", true},
+        {make_filesystem("/sbin/mkfs.xfs", xfs, "/dev/dm-0", 1, true),
+         "/sbin/mkfs.xfs -q -K -L scratch -f /dev/dm-0", true},
+        {make_filesystem("/sbin/mkfs.xfs", wide, "/dev/dm-0", 3, false),
+         "/sbin/mkfs.xfs -q -K -L a-name-of-se -d su=512k,sw=3 -l su=256k /dev/dm-0", true},
+        {make_filesystem("/sbin/mkfs.ext4", ext4, "/dev/dm-0", 4, false),
+         "/sbin/mkfs.ext4 -q -L scratch -b 4096 -E "
+         "nodiscard,lazy_itable_init=1,stride=16,stripe_width=64 /dev/dm-0",
+         true},
+        {make_filesystem("/sbin/mkfs.ext4", ext4, "/dev/dm-0", 1, true),
+         "/sbin/mkfs.ext4 -q -L scratch -b 4096 -E nodiscard,lazy_itable_init=1 -F /dev/dm-0",
+         true},
+    };
+    for (const auto& row : table) {
+        CHECK(line(row.command) == row.line);
+        CHECK(row.command.writes_disks == row.writes);
+    }
+}
+
+TEST_CASE("tool: what no command may have") {
+    const auto has = [](const Command& command, const std::string& word) {
+        return std::ranges::find(command.argv, word) != command.argv.end();
+    };
+    const auto group = create_group("/sbin/lvm", "muster", two, {"muster"});
+    for (const char* word : {"--yes", "-y", "--force", "-f", "-ff"})
+        CHECK_FALSE(has(group, word));
+    for (const auto& command :
+         {group, read_report("lvm", two), activate_group("lvm", "muster", two),
+          create_volume("lvm", "muster", two, xfs, "100%FREE", 2)}) {
+        CHECK(has(command, "--devices"));
+        CHECK(has(command, "/dev/nvme1n1,/dev/nvme2n1"));
+        CHECK_FALSE(has(command, "--force"));
+    }
+    for (const unsigned stripes : {1U, 2U, 24U}) {
+        CHECK_FALSE(has(make_filesystem("mkfs.xfs", xfs, "/dev/dm-0", stripes, false), "-f"));
+        CHECK(has(make_filesystem("mkfs.xfs", xfs, "/dev/dm-0", stripes, false), "-K"));
+        const auto made = make_filesystem("mkfs.ext4", ext4, "/dev/dm-0", stripes, false);
+        CHECK_FALSE(has(made, "-F"));
+        CHECK(std::ranges::any_of(made.argv,
+                                  [](const auto& word) { return word.starts_with("nodiscard"); }));
+    }
+}
+
+TEST_CASE("tool: found where distributions put it, never through PATH") {
+    FakeSysfs root;
+    CHECK(find_tool(root.files(), "lvm") == std::nullopt);
+    root.put("/usr/local/sbin/lvm", "");
+    CHECK(find_tool(root.files(), "lvm") == std::nullopt);
+    root.put("/bin/lvm", "");
+    CHECK(find_tool(root.files(), "lvm") == "/bin/lvm");
+    root.put("/sbin/lvm", "");
+    root.put("/usr/sbin/lvm", "");
+    CHECK(find_tool(root.files(), "lvm") == "/usr/sbin/lvm");
+}
+
+TEST_CASE("tool: names") {
+    CHECK(mapper_name("muster", "scratch") == "muster-scratch");
+    CHECK(mapper_name("muster-x", "my-data") == "muster--x-my--data");
+    CHECK(mkfs_name(Filesystem::ext4) == "mkfs.ext4");
+    CHECK(to_string(Filesystem::xfs) == "xfs");
+    CHECK(to_string(Filesystem::none) == "none");
+    CHECK(instance_tag("i-0abc") == "muster.instance=i-0abc");
+}

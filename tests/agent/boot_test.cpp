@@ -1,0 +1,266 @@
+// The boot job from end to end with fakes of the four interfaces: what it finds, what it asks of
+// the machine, what the verdict is.
+#include <algorithm>
+
+#include "agent/boot.h"
+#include "agent/verdict.h"
+#include "tests/catch.h"
+#include "tests/fakes/fake_command.h"
+#include "tests/fakes/fake_kernel.h"
+#include "tests/probes/fake_metadata.h"
+#include "tests/probes/fake_sysfs.h"
+
+using namespace muster;
+using namespace std::chrono_literals;
+using probes::FakeMetadata;
+
+namespace {
+
+constexpr const char* instance_storage = "Amazon EC2 NVMe Instance Storage";
+constexpr std::uint64_t GiB = std::uint64_t{1} << 30;
+
+struct Machine {
+    Machine() {
+        sysfs.mount({259, 1}, "/");
+        sysfs.folder("/run/muster");
+        for (const char* node :
+             {"/dev/sda1", "/dev/xvda1", "/dev/sdb", "/dev/xvdb", "/dev/sdf", "/dev/xvdf"}) {
+            kernel.devices[node].set(fail(Errc::absent, node));
+        }
+        kernel.spaces["/"].set(Space{100, 50, 100, 50});
+        metadata.tree[probes::mapping_path] = "ami\nroot";
+        config.ephemeral.expect.otherwise = {.kind = Expectation::Kind::any};
+        config.metadata.endpoint = "http://imds"; // FakeMetadata's
+        config.ebs.emplace();
+        config.ephemeral.layout.volumes = {{.name = "scratch", .mount = "/mnt/scratch"}};
+    }
+
+    /// A blank NVMe disk of instance storage, or with something on it.
+    void ephemeral(const std::string& name, const std::string& signature = "") {
+        const unsigned number = ++disks_;
+        sysfs.disk({.name = name,
+                    .number = {259, 10 * number},
+                    .size = 100 * GiB,
+                    .model = instance_storage,
+                    .serial = "AWS" + std::to_string(number)});
+        kernel.devices["/dev/" + name].set(DeviceNumber{259, 10 * number});
+        DiskContent content{.zeroed = signature.empty()};
+        if (!signature.empty()) content.signatures = {{.type = signature}};
+        kernel.contents["/dev/" + name].set(content);
+    }
+
+    Verdict boots(Duration deadline = 240s) {
+        Progress progress(clock, clock.now(), [this](const nlohmann::json& event) {
+            record.add(nlohmann::json::parse(event.dump()));
+        });
+        const World world{sysfs.files(), clock,         kernel,
+                          commands,      metadata.http, "/run/muster/disks.lock"};
+        boot(world, config, progress, Deadline::in(clock, deadline));
+        CHECK(record.finished);
+        for (const auto& finding : record.findings) {
+            INFO(finding.code << ": " << finding.message);
+            CHECK(finding.code.empty() == (finding.status == probes::Status::pass));
+            CHECK((finding.code.empty() || is_reason_code(finding.code) ||
+                   finding.code == "config-unknown-key"));
+            CHECK_FALSE(finding.check.empty());
+            CHECK_FALSE(finding.subject.empty());
+            CHECK_FALSE(finding.message.empty());
+        }
+        for (const auto& stage : record.timings) {
+            INFO(stage.name);
+            CHECK(stage.end); // every stage has come to its end
+        }
+        return decide(record.findings, Ending::finished);
+    }
+
+    [[nodiscard]] bool nothing_was_done() const {
+        return commands.ran.empty() && kernel.was_mounted.empty();
+    }
+
+    FakeSysfs sysfs;
+    FakeMetadata metadata;
+    FakeClock& clock = metadata.clock;
+    FakeKernel kernel{&clock};
+    FakeCommands commands{&clock};
+    Config config;
+    Record record;
+
+  private:
+    unsigned disks_ = 0;
+};
+
+std::string told(const Verdict& verdict) {
+    if (verdict.ready) return "ready";
+    return verdict.code + (verdict.recreate ? "!" : "");
+}
+
+} // namespace
+
+TEST_CASE("boot: a healthy machine without disks is ready within a second or so") {
+    Machine machine;
+    CHECK(told(machine.boots()) == "ready");
+    CHECK(machine.nothing_was_done());
+    CHECK(machine.clock.elapsed() < 2s);
+    CHECK(machine.record.instance.id == "i-0abc");
+    CHECK(machine.record.instance.source == "metadata");
+    CHECK(machine.record.metadata.requests > 3);
+    std::vector<std::string> stages;
+    for (const auto& stage : machine.record.timings)
+        stages.push_back(stage.name);
+    std::ranges::sort(stages);
+    CHECK(stages == std::vector<std::string>{"disks", "metadata", "plan", "root"});
+}
+
+TEST_CASE("boot: without metadata no disk is looked at, let alone changed") {
+    struct Row {
+        const char* name;
+        FakeMetadata::Rule rule;
+        const char* verdict;
+    };
+    const Row rows[] = {
+        {"refused", [](const std::string&) { return fail(Errc::refused, "x"); },
+         "metadata-unavailable!"},
+        {"silent", [](const std::string&) { return fail(Errc::timed_out, "x"); },
+         "metadata-unavailable!"},
+        {"switched off", [](const std::string&) { return FakeMetadata::status(403); },
+         "metadata-unavailable!"},
+        {"failing", [](const std::string&) { return FakeMetadata::status(503); },
+         "metadata-unavailable!"},
+        {"empty",
+         [](const std::string& path) -> std::optional<FakeMetadata::Answer> {
+             if (path == "token") return std::nullopt;
+             return FakeMetadata::status(200, "");
+         },
+         "metadata-unavailable!"},
+        {"no mapping",
+         [](const std::string& path) -> std::optional<FakeMetadata::Answer> {
+             if (path != probes::mapping_path) return std::nullopt;
+             return FakeMetadata::status(200, "");
+         },
+         "metadata-unavailable!"},
+        {"no identity",
+         [](const std::string& path) -> std::optional<FakeMetadata::Answer> {
+             if (path != probes::identity_path) return std::nullopt;
+             return FakeMetadata::status(404);
+         },
+         "metadata-unavailable!"},
+    };
+    for (const auto& [name, rule, verdict] : rows) {
+        INFO(name);
+        Machine machine;
+        machine.ephemeral("nvme1n1");
+        machine.metadata.rule = rule;
+        CHECK(told(machine.boots()) == verdict);
+        CHECK(machine.nothing_was_done());
+        CHECK(machine.kernel.was_probed.empty());
+        CHECK(machine.record.storage.empty());
+        CHECK(machine.clock.elapsed() <= 151s);
+    }
+}
+
+TEST_CASE("boot: the stages' deadlines are clipped by the job's") {
+    Machine machine;
+    machine.metadata.rule = [](const std::string&) { return fail(Errc::refused, "x"); };
+    CHECK(told(machine.boots(20s)) == "metadata-unavailable!");
+    CHECK(machine.clock.elapsed() <= 22s);
+
+    Machine other;
+    other.config.ebs = {{.name = "data", .device = "/dev/sdf", .deadline = 1h}};
+    CHECK(told(other.boots(30s)) == "ebs-missing!");
+    CHECK(other.clock.elapsed() <= 31s);
+}
+
+TEST_CASE("boot: somebody's data on a disk is worth more than a new machine") {
+    for (const char* signature : {"ext4", "xfs", "swap", "gpt", "crypto_LUKS", "LVM1_member"}) {
+        INFO(signature);
+        Machine machine;
+        machine.ephemeral("nvme1n1");
+        machine.ephemeral("nvme2n1", signature);
+        machine.config.ebs = {{.name = "data", .device = "/dev/sdf", .deadline = 5s}};
+        CHECK(told(machine.boots()) == "ephemeral-foreign-data");
+        CHECK(machine.nothing_was_done());
+        const auto missing =
+            std::ranges::find(machine.record.findings, "ebs-missing", &probes::Finding::code);
+        CHECK(missing != machine.record.findings.end()); // it is still told
+    }
+}
+
+TEST_CASE("boot: an unknown key under ephemeral writes nothing and condemns nobody") {
+    Machine machine;
+    machine.ephemeral("nvme1n1");
+    machine.config.ephemeral.writes_allowed = false;
+    CHECK(told(machine.boots()) == "config-invalid");
+    CHECK(machine.nothing_was_done());
+}
+
+TEST_CASE("boot: observe takes no step and tells each that it would have taken") {
+    Machine machine;
+    machine.ephemeral("nvme1n1");
+    machine.ephemeral("nvme2n1");
+    machine.config.mode = Mode::observe;
+    CHECK(told(machine.boots()) == "ready");
+    CHECK(machine.nothing_was_done());
+    const auto& storage = machine.record.storage;
+    REQUIRE(storage.contains("would_change"));
+    CHECK(storage["would_change"].size() >= 3);
+    CHECK(storage["devices"].size() == 2);
+    CHECK_FALSE(storage.contains("changes"));
+}
+
+TEST_CASE("boot: too few disks, too late") {
+    Machine machine;
+    machine.ephemeral("nvme1n1");
+    machine.config.ephemeral.expect.otherwise = {.kind = Expectation::Kind::exactly, .count = 2};
+    CHECK(told(machine.boots()) == "ephemeral-missing!");
+    CHECK(machine.nothing_was_done());
+    CHECK(machine.clock.elapsed() >= 60s);
+    CHECK(machine.clock.elapsed() < 63s);
+
+    Machine without;
+    without.ephemeral("nvme1n1", "ext4");
+    without.config.ephemeral.expect.otherwise = {.kind = Expectation::Kind::none};
+    CHECK(told(without.boots()) == "ready"); // none is wanted: none is even looked at
+    CHECK(without.kernel.was_probed.empty());
+}
+
+TEST_CASE("boot: what can't be told is neither ready nor no") {
+    Machine unreadable;
+    unreadable.sysfs.spoil("/sys/block");
+    unreadable.sysfs.drop("/sys/block");
+    CHECK(told(unreadable.boots()) == "cannot-tell!");
+    CHECK(unreadable.nothing_was_done());
+
+    Machine stuck;
+    stuck.ephemeral("nvme1n1");
+    stuck.kernel.contents["/dev/nvme1n1"].set(fail(Errc::stuck, "no answer"));
+    CHECK(told(stuck.boots()) == "ephemeral-stuck!");
+    CHECK(stuck.nothing_was_done());
+
+    Machine broken;
+    broken.ephemeral("nvme1n1");
+    broken.kernel.contents["/dev/nvme1n1"].set(fail(Errc::io, "I/O error"));
+    CHECK(told(broken.boots()) == "ephemeral-io-error!");
+
+    Machine odd;
+    odd.ephemeral("nvme1n1");
+    odd.kernel.contents["/dev/nvme1n1"].set(fail(Errc::denied, "?"));
+    CHECK(told(odd.boots()) == "cannot-tell!");
+    CHECK(odd.nothing_was_done());
+}
+
+TEST_CASE("boot: the root goes on beside the rest, and counts") {
+    Machine full;
+    full.kernel.spaces["/"].set(Space{100, 1, 100, 50});
+    CHECK(told(full.boots()) == "root-full");
+
+    Machine stuck;
+    stuck.kernel.spaces["/"].set(fail(Errc::stuck, "no answer"));
+    CHECK(told(stuck.boots()) == "root-stuck!");
+    CHECK(stuck.record.instance.id == "i-0abc"); // the metadata did not wait for it
+    CHECK(stuck.clock.elapsed() <= 31s);
+
+    Machine read_only;
+    read_only.sysfs.forget_mounts();
+    read_only.sysfs.mount({259, 1}, "/", "ro");
+    CHECK(told(read_only.boots()) == "root-read-only!");
+}

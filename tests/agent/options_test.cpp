@@ -1,0 +1,94 @@
+#include "agent/options.h"
+#include "tests/catch.h"
+
+using namespace muster;
+
+namespace {
+
+Options parsed(const std::vector<std::string>& words) {
+    const auto options = parse_command_line(words);
+    INFO((options ? "" : options.error().message));
+    REQUIRE(options);
+    return *options;
+}
+
+} // namespace
+
+TEST_CASE("options: commands and their flags, in any order where it is clear") {
+    CHECK(parsed({"run"}).command == "run");
+    CHECK_FALSE(parsed({"run"}).json);
+    CHECK(parsed({"run"}).log_level == log::Level::info);
+    CHECK(parsed({"run", "--json"}).json);
+    const auto options = parsed({"--config", "a", "plan", "--config=b", "--config", "--json",
+                                 "--json", "--log-level=debug"});
+    CHECK(options.command == "plan");
+    CHECK(options.configs == std::vector<std::string>{"a", "b", "--json"});
+    CHECK(options.json);
+    CHECK(options.log_level == log::Level::debug);
+    CHECK(parsed({"--log-level", "warning", "status"}).log_level == log::Level::warning);
+    CHECK(parsed({"--log-level", "error", "status"}).log_level == log::Level::error);
+    CHECK(parsed({"probe", "root", "ebs"}).names == std::vector<std::string>{"root", "ebs"});
+    CHECK(parsed({"probe"}).names.empty());
+    for (const char* command : {"run", "plan", "metadata", "probe", "status"})
+        CHECK(parsed({command, "--json"}).json);
+    for (const char* command : {"deliver", "config"})
+        CHECK(parsed({command}).command == command);
+}
+
+TEST_CASE("options: help and version win over what else is said") {
+    CHECK(parsed({"--help"}).command == "help");
+    CHECK(parsed({"-h"}).command == "help");
+    CHECK(parsed({"run", "--help"}).command == "help");
+    CHECK(parsed({"help"}).command == "help");
+    CHECK(parsed({"--version"}).command == "version");
+    CHECK(parsed({"run", "--config", "--help"}).configs.front() == "--help"); // a flag's value
+}
+
+TEST_CASE("options: every mistake in one line that says what and where") {
+    struct Row {
+        std::vector<std::string> words;
+        const char* says;
+    };
+    for (const auto& [words, says] : {
+             Row{{}, "no command"},
+             Row{{"rnu"}, "unknown command \"rnu\""},
+             Row{{""}, "unknown command \"\""},
+             Row{{"run", "run"}, "run takes no \"run\""},
+             Row{{"run", "--frob"}, "--frob for run"},
+             Row{{"--frob", "run"}, "--frob"},
+             Row{{"--json", "run"}, "--json"},
+             Row{{"run", "--json=yes"}, "--json=yes"},
+             Row{{"run", "-j"}, "-j"},
+             Row{{"run", "--"}, "--"},
+             Row{{"config", "--json"}, "--json for config"},
+             Row{{"deliver", "--json"}, "--json for deliver"},
+             Row{{"run", "--config"}, "--config: expected a value"},
+             Row{{"run", "--config="}, "--config: expected a value"},
+             Row{{"run", "--config", ""}, "--config: expected a value"},
+             Row{{"run", "--log-level"}, "--log-level: expected a value"},
+             Row{{"run", "--log-level", "loud"}, "expected debug, info, warning or error"},
+             Row{{"run", "--log-levels", "info"}, "--log-levels"},
+             Row{{"probe", "disk"}, "expected root or ebs, found \"disk\""},
+             Row{{"watch"}, "watch: not supported yet"},
+             Row{{"tune", "x"}, "tune: not supported yet"},
+             Row{{"status", "--svg", "x"}, "status --svg: not supported yet"},
+             Row{{"deliver", "--test"}, "deliver --test: not supported yet"},
+         }) {
+        const auto options = parse_command_line(words);
+        INFO(says);
+        REQUIRE_FALSE(options);
+        INFO(options.error().message);
+        CHECK(options.error().code == Errc::malformed);
+        CHECK(options.error().message.find(says) != std::string::npos);
+        CHECK(options.error().message.find('\n') == std::string::npos);
+    }
+}
+
+TEST_CASE("options: the help names every command that there is, and no other") {
+    const auto text = usage();
+    for (const char* command : {"run", "plan", "metadata", "probe", "status", "deliver", "config"})
+        CHECK(text.find("\n  " + std::string(command) + " ") != std::string::npos);
+    CHECK(text.find("watch") == std::string::npos);
+    for (const char* flag : {"--config", "--log-level", "--json"})
+        CHECK(text.find(flag) != std::string::npos);
+}

@@ -1,0 +1,128 @@
+#include <filesystem>
+#include <fstream>
+#include <sys/stat.h>
+
+#include "agent/spool.h"
+#include "tests/catch.h"
+
+using namespace muster;
+using namespace std::chrono_literals;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Fixture {
+    Fixture() {
+        std::string name = "/tmp/muster-spool.XXXXXX";
+        path = ::mkdtemp(name.data());
+        files = Files(path);
+    }
+    ~Fixture() { fs::remove_all(path); }
+    Fixture(const Fixture&) = delete;
+    Fixture& operator=(const Fixture&) = delete;
+
+    static SpoolEntry entry(const std::string& boot, unsigned sequence, const std::string& sink,
+                            int at) {
+        return {.name = Spool::name_of(boot, sequence, sink),
+                .sink = sink,
+                .boot_id = boot,
+                .sequence = sequence,
+                .time = WallTime(std::chrono::seconds(1'000'000 + at)),
+                .message = {.body = R"({"a":"\u0001"})",
+                            .key = "i-1/" + boot + "/" + std::to_string(sequence)}};
+    }
+    void write(const std::string& name, const std::string& text) const {
+        fs::create_directories(path / "run/muster/spool");
+        std::ofstream(path / "run/muster/spool" / name) << text;
+    }
+    [[nodiscard]] std::vector<std::string> names() const {
+        std::vector<std::string> all;
+        for (const auto& found : Spool(files).read().entries)
+            all.push_back(found.name);
+        return all;
+    }
+    fs::path path;
+    Files files{"/"};
+};
+
+} // namespace
+
+TEST_CASE_METHOD(Fixture, "spool: what is put in comes out, until it is dropped") {
+    const Spool spool(files);
+    CHECK(spool.read().entries.empty());
+    const auto put = entry("b-1", 7, "scaler", 3);
+    CHECK(put.name == "b-1-000007-scaler.json");
+    REQUIRE(spool.put(put));
+    struct stat status{};
+    REQUIRE(::stat((path / "run/muster/spool" / put.name).c_str(), &status) == 0);
+    CHECK((status.st_mode & 07777) == 0600);
+    const auto content = spool.read();
+    REQUIRE(content.entries.size() == 1);
+    const auto& got = content.entries.front();
+    CHECK(got.name == put.name);
+    CHECK(got.sink == put.sink);
+    CHECK(got.boot_id == put.boot_id);
+    CHECK(got.sequence == put.sequence);
+    CHECK(got.time == put.time);
+    CHECK(got.message.body == put.message.body); // to the byte
+    CHECK(got.message.key == put.message.key);
+    spool.drop(put.name);
+    CHECK(spool.read().entries.empty());
+    CHECK_NOTHROW(spool.drop(put.name)); // again
+}
+
+TEST_CASE_METHOD(Fixture, "spool: in the order of boot and sequence, whatever the wall clock did") {
+    const Spool spool(files);
+    REQUIRE(spool.put(entry("new", 1, "s", 500)));
+    REQUIRE(spool.put(entry("old", 2, "s", 90)));
+    REQUIRE(spool.put(entry("old", 10, "s", 80))); // the clock was set back in between
+    REQUIRE(spool.put(entry("old", 9, "s", 100)));
+    CHECK(names() == std::vector<std::string>{"old-000002-s.json", "old-000009-s.json",
+                                              "old-000010-s.json", "new-000001-s.json"});
+}
+
+TEST_CASE_METHOD(Fixture, "spool: an entry that can't be understood is named, and hides no other") {
+    const Spool spool(files);
+    REQUIRE(spool.put(entry("b", 2, "s", 1)));
+    write("a.json", "{ half an en");
+    write("b.json", "[]");
+    write("c.json", R"({"sink": "s", "boot_id": "b", "sequence": "many"})");
+    write("d.json", "");
+    write("e.json", std::string(300 << 10, ' '));
+    write(".f.json.XXXXXX", "left behind by a kill");
+    write("readme", "no entry");
+    const auto content = spool.read();
+    CHECK(content.entries.size() == 1);
+    CHECK(content.unusable ==
+          std::vector<std::string>{"a.json", "b.json", "c.json", "d.json", "e.json"});
+    CHECK(content.unread.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "spool: what can't be read is not taken for nothing, and not dropped") {
+    const Spool spool(files);
+    REQUIRE(spool.put(entry("b", 2, "s", 1)));
+    fs::create_directory(path / "run/muster/spool/folder.json"); // read() fails, as an I/O error
+    auto content = spool.read();
+    CHECK(content.entries.size() == 1);
+    CHECK(content.unusable.empty());
+    REQUIRE(content.unread.size() == 1);
+    CHECK(content.unread[0].message.find("folder.json") != std::string::npos);
+
+    fs::remove_all(path / "run/muster/spool");
+    CHECK(spool.read().unread.empty()); // absent is empty
+    fs::create_symlink("spool", path / "run/muster/spool");
+    content = spool.read();
+    CHECK(content.unread.size() == 1); // any other failure is not
+}
+
+TEST_CASE_METHOD(Fixture, "spool: a full disk is an error") {
+    fs::create_directories(path / "run/muster");
+    std::ofstream(path / "run/muster/spool") << "in its place";
+    CHECK_FALSE(Spool(files).put(entry("b", 1, "s", 1)));
+}
+
+TEST_CASE_METHOD(Fixture, "spool: the sequence grows from run to run") {
+    for (unsigned expected = 1; expected <= 12; ++expected)
+        CHECK(next_sequence(files) == expected);
+    CHECK(files.read_value("/run/muster/sequence") == "12");
+}

@@ -1,0 +1,149 @@
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
+#include <set>
+
+#include "agent/verdict.h"
+#include "tests/catch.h"
+
+using namespace muster;
+using probes::failed;
+using probes::Finding;
+using probes::pass;
+using probes::unknown;
+
+namespace {
+
+/// design.md part A.
+const std::map<std::string, bool> table = {
+    {"metadata-unavailable", true}, {"metadata-unstable", true},  {"ephemeral-missing", true},
+    {"ephemeral-stuck", true},      {"ephemeral-io-error", true}, {"assembly-failed", true},
+    {"ebs-missing", true},          {"ebs-stuck", true},          {"ebs-io-error", true},
+    {"root-stuck", true},           {"root-read-only", true},     {"root-io-error", true},
+    {"deadline-exceeded", true},    {"cannot-tell", true},        {"ephemeral-foreign-data", false},
+    {"ebs-wrong", false},           {"mount-failed", false},      {"tool-missing", false},
+    {"root-full", false},           {"check-failed", false},      {"config-invalid", false},
+    {"interrupted", false},         {"internal", false},
+};
+
+const Finding good = pass("root", "mount", "well");
+
+Finding bad(const std::string& code) {
+    return failed("check", "subject", code, "message of " + code);
+}
+
+/// "code" or "code!" where it advises recreation, "ready".
+std::string decided(const std::vector<Finding>& findings, Ending ending = Ending::finished) {
+    const auto verdict = decide(findings, ending);
+    if (verdict.ready) {
+        CHECK(verdict.code.empty());
+        CHECK_FALSE(verdict.recreate);
+        return "ready";
+    }
+    CHECK_FALSE(verdict.code.empty());
+    CHECK_FALSE(verdict.message.empty());
+    return verdict.code + (verdict.recreate ? "!" : "");
+}
+
+} // namespace
+
+TEST_CASE("verdict: each reason code, alone, and its advice") {
+    for (const auto& [code, recreate] : table) {
+        INFO(code);
+        CHECK(is_reason_code(code));
+        CHECK(advises_recreation(code) == recreate);
+        const auto verdict = decide({good, bad(code), good}, Ending::finished);
+        CHECK_FALSE(verdict.ready);
+        CHECK(verdict.code == code);
+        CHECK(verdict.message == "message of " + code);
+        CHECK(verdict.recreate == recreate);
+    }
+    for (const char* code : {"", "config-unknown-key", "ebs", "ebs-missing ", "EBS-MISSING"}) {
+        CHECK_FALSE(is_reason_code(code));
+        CHECK_FALSE(advises_recreation(code)); // a mistake of ours condemns nobody
+    }
+}
+
+TEST_CASE("verdict: ready is what is left when nothing speaks against it") {
+    CHECK(decided({}) == "ready");
+    CHECK(decided({good, good}) == "ready");
+    auto hint = bad("ebs-stuck");
+    hint.gating = false;
+    auto doubt = unknown("root", "psi", "?");
+    doubt.gating = false;
+    CHECK(decided({good, hint, doubt}) == "ready");
+    CHECK(decided({good, unknown("root", "mount", "?")}) == "cannot-tell!");
+}
+
+TEST_CASE("verdict: fail beats unknown, data at stake beats every advice to recreate") {
+    const auto doubt = unknown("ebs", "data", "?");
+    CHECK(decided({doubt, bad("root-full")}) == "root-full");
+    CHECK(decided({doubt, bad("ebs-missing")}) == "ebs-missing!");
+    CHECK(decided({bad("root-full"), bad("ebs-missing")}) == "ebs-missing!");
+    CHECK(decided({bad("ebs-missing"), bad("root-stuck")}) == "ebs-missing!");
+    for (const auto& [code, recreate] : table) {
+        INFO(code);
+        CHECK(decided({bad(code), bad("ephemeral-foreign-data")}) == "ephemeral-foreign-data");
+        CHECK(decided({bad("ephemeral-foreign-data"), bad(code)}) == "ephemeral-foreign-data");
+    }
+    CHECK(decided({bad("root-full"), bad("tool-missing")}) == "root-full"); // the first
+}
+
+TEST_CASE("verdict: how the job ended counts where no finding says more") {
+    CHECK(decided({}, Ending::deadline) == "deadline-exceeded!");
+    CHECK(decided({good}, Ending::deadline) == "deadline-exceeded!");
+    CHECK(decided({unknown("a", "b", "?")}, Ending::deadline) == "deadline-exceeded!");
+    CHECK(decided({bad("root-full")}, Ending::deadline) == "root-full");
+    CHECK(decided({bad("ephemeral-foreign-data")}, Ending::deadline) == "ephemeral-foreign-data");
+    CHECK(decided({}, Ending::died) == "internal");
+    CHECK(decided({good, unknown("a", "b", "?")}, Ending::died) == "internal");
+    CHECK(decided({bad("ebs-io-error")}, Ending::died) == "ebs-io-error!");
+}
+
+TEST_CASE("verdict: one who was told to stop condemns nobody, whatever was found") {
+    CHECK(decided({}, Ending::interrupted) == "interrupted");
+    for (const auto& [code, recreate] : table) {
+        INFO(code);
+        CHECK(decided({bad(code)}, Ending::interrupted) == "interrupted");
+    }
+}
+
+TEST_CASE("verdict: every code in the sources is one of the interface's") {
+    const std::regex word("\"([a-z]+(-[a-z0-9]+)+)\"");
+    const std::set<std::string> subjects = {"metadata", "ephemeral", "ebs",   "root", "deadline",
+                                            "config",   "assembly",  "mount", "tool", "check"};
+    std::set<std::string> used;
+    for (const char* folder : {"agent", "probes", "lvm"}) {
+        for (const auto& entry : std::filesystem::recursive_directory_iterator(
+                 std::filesystem::path(MUSTER_SOURCE_DIR) / folder)) {
+            if (entry.path().extension() != ".cpp" || entry.path().filename() == "verdict.cpp" ||
+                entry.path().filename().string().starts_with("config_")) {
+                continue;
+            }
+            std::ifstream file(entry.path());
+            const std::string text{std::istreambuf_iterator<char>(file), {}};
+            // What is handed to these is a code.
+            const std::regex call("(failed|wrong|Failure|refuse|disk_failure|unknown)"
+                                  "[({][^;]*;");
+            for (std::sregex_iterator at(text.begin(), text.end(), call), end; at != end; ++at) {
+                const std::string statement = at->str();
+                for (std::sregex_iterator code(statement.begin(), statement.end(), word);
+                     code != end; ++code) {
+                    const std::string name = (*code)[1];
+                    if (!subjects.contains(name.substr(0, name.find('-')))) continue;
+                    if (name == "block-device-mapping" || name == "config-unknown-key") continue;
+                    INFO(entry.path() << ": " << name);
+                    CHECK(is_reason_code(name));
+                    used.insert(name);
+                }
+            }
+        }
+    }
+    // The search itself finds what it should.
+    for (const char* code : {"ebs-missing", "ebs-wrong", "ephemeral-stuck", "root-full",
+                             "config-invalid", "tool-missing", "assembly-failed"}) {
+        INFO(code);
+        CHECK(used.contains(code));
+    }
+}

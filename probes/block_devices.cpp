@@ -174,13 +174,19 @@ Result<std::vector<Disk>> read_disks(const Files& files, Kernel& kernel) {
     return disks;
 }
 
-std::vector<DeviceNumber> resolve_mapped_name(Kernel& kernel, std::string_view name) {
+Result<std::vector<DeviceNumber>> resolve_mapped_name(Kernel& kernel, std::string_view name) {
     std::vector<std::string> nodes{fmt::format("/dev/{}", name)};
     if (name.starts_with("sd")) nodes.push_back(fmt::format("/dev/xvd{}", name.substr(2)));
     std::vector<DeviceNumber> numbers;
     for (const auto& node : nodes) {
         const auto number = kernel.block_device(node);
-        if (number && std::ranges::find(numbers, *number) == numbers.end()) {
+        if (!number) {
+            // No such node, or not a block device: a fact. Anything else may hide a second claim.
+            const auto code = number.error().code;
+            if (code != Errc::absent && code != Errc::malformed) {
+                return fail(number.error(), node);
+            }
+        } else if (std::ranges::find(numbers, *number) == numbers.end()) {
             numbers.push_back(*number);
         }
     }

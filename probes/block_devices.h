@@ -19,8 +19,10 @@ namespace muster::probes {
 [[nodiscard]] Result<std::vector<Disk>> read_disks(const Files& files, Kernel& kernel);
 
 /// The device numbers that a name in block-device-mapping may stand for on this machine: "sdb" is
-/// /dev/sdb, or /dev/xvdb where the Xen driver calls it so. Empty where there is no such node.
-[[nodiscard]] std::vector<DeviceNumber> resolve_mapped_name(Kernel& kernel, std::string_view name);
+/// /dev/sdb, or /dev/xvdb where the Xen driver calls it so. Empty where there is no such node; an
+/// error where that can't be told.
+[[nodiscard]] Result<std::vector<DeviceNumber>> resolve_mapped_name(Kernel& kernel,
+                                                                    std::string_view name);
 
 /// "/dev/sdf", "sdf" and "xvdf" are three names of one thing.
 [[nodiscard]] bool same_device_name(std::string_view one, std::string_view other);

@@ -37,11 +37,16 @@ class Look {
         auto name = device;
         if (name.starts_with("/dev/")) name.remove_prefix(5);
         const auto numbers = resolve_mapped_name(kernel_, name);
+        if (!numbers) {
+            if (no_name_.empty()) no_name_ = numbers.error().message;
+            return nullptr;
+        }
         for (const auto& disk : disks_) {
             // The node's name proves something only where the kernel took it from the mapping
             // (Xen); an NVMe disk's node has a number that changes from boot to boot.
             if (disk.model.empty() &&
-                std::ranges::find(numbers, DeviceNumber{disk.major, disk.minor}) != numbers.end()) {
+                std::ranges::find(*numbers, DeviceNumber{disk.major, disk.minor}) !=
+                    numbers->end()) {
                 return &disk;
             }
         }
@@ -80,7 +85,7 @@ class Look {
     std::vector<Disk> disks_;
     Deadline deadline_;
     std::map<std::string, std::string> names_;
-    std::string no_name_; ///< the first Identify that failed, and how
+    std::string no_name_; ///< the first look at a name that failed, and how
 };
 
 std::string described(const ExpectedVolume& volume) {

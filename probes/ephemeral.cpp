@@ -13,7 +13,8 @@ namespace {
 std::vector<std::string> names_of(const Disk& disk, const MappedNumbers& numbers) {
     std::vector<std::string> names;
     for (const auto& [name, found] : numbers) {
-        if (std::ranges::find(found, DeviceNumber{disk.major, disk.minor}) != found.end()) {
+        if (found &&
+            std::ranges::find(*found, DeviceNumber{disk.major, disk.minor}) != found->end()) {
             names.push_back(name);
         }
     }
@@ -51,6 +52,15 @@ KnownDisk tell_origin(const Disk& disk, const Mapping& mapping, const MappedNumb
             fmt::format("a partition of it is what the mapping calls {}", fmt::join(named, ", ")),
             ""};
     }
+    for (const auto& [name, found] : numbers) {
+        // It may lead here, too, and then the one entry that does would not be the only one.
+        if (!found) {
+            return {disk, Origin::unknown,
+                    fmt::format("where the mapping {} leads can't be told: {}", name,
+                                found.error().message),
+                    ""};
+        }
+    }
     const auto names = names_of(disk, numbers);
     if (names.empty()) return {disk, Origin::unknown, "no model, and no mapping names it", ""};
     if (names.size() > 1) {
@@ -58,10 +68,10 @@ KnownDisk tell_origin(const Disk& disk, const Mapping& mapping, const MappedNumb
                 fmt::format("{} mappings claim it: {}", names.size(), fmt::join(names, ", ")), ""};
     }
     const auto& name = names.front();
-    if (numbers.at(name).size() > 1) {
+    if (numbers.at(name)->size() > 1) {
         return {disk, Origin::unknown,
                 fmt::format("{} (\"{}\") may be any of {} disks", name, mapping.at(name),
-                            numbers.at(name).size()),
+                            numbers.at(name)->size()),
                 name};
     }
     const auto evidence = fmt::format("confirmed mapping {} is \"{}\"", name, mapping.at(name));
@@ -74,7 +84,7 @@ KnownDisk tell_origin(const Disk& disk, const Mapping& mapping, const MappedNumb
 MappedNumbers resolve_mapping(Kernel& kernel, const Mapping& mapping) {
     MappedNumbers numbers;
     for (const auto& [name, device] : mapping)
-        numbers[name] = resolve_mapped_name(kernel, device);
+        numbers.emplace(name, resolve_mapped_name(kernel, device));
     return numbers;
 }
 

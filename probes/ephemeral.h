@@ -28,8 +28,8 @@ struct KnownDisk {
     std::string mapped;   ///< its name in block-device-mapping: "ephemeral0"; may be empty
 };
 
-/// Where each name of the mapping leads on this machine.
-using MappedNumbers = std::map<std::string, std::vector<DeviceNumber>>;
+/// Where each name of the mapping leads on this machine, or why that can't be told.
+using MappedNumbers = std::map<std::string, Result<std::vector<DeviceNumber>>>;
 
 /// Pure. A disk is ephemeral by its NVMe model; or, where it has no model at all (Xen), by a
 /// confirmed ephemeralN mapping of a name that no other entry claims. Never by subtraction ("every

@@ -219,6 +219,10 @@ TEST_CASE("mapped names: sdb is /dev/sdb, or /dev/xvdb, or both") {
     CHECK(resolve_mapped_name(kernel, "sdb") == Numbers{{202, 16}});
     kernel.devices["/dev/sdb"].set(DeviceNumber{8, 16});
     CHECK(resolve_mapped_name(kernel, "sdb") == Numbers{{8, 16}, {202, 16}});
+    kernel.devices["/dev/sdb"].set(fail(Errc::malformed, "a plain file"));
+    CHECK(resolve_mapped_name(kernel, "sdb") == Numbers{{202, 16}});
+    kernel.devices["/dev/sdb"].set(fail(Errc::denied, "who knows"));
+    CHECK_FALSE(resolve_mapped_name(kernel, "sdb"));
 }
 
 TEST_CASE("device names: three names of one thing") {

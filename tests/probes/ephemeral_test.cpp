@@ -7,6 +7,8 @@ using namespace muster::probes;
 
 namespace {
 
+using Numbers = std::vector<DeviceNumber>;
+
 Disk xen(const std::string& name, std::uint32_t minor) {
     return {.name = name, .node = "/dev/" + name, .major = 202, .minor = minor};
 }
@@ -25,13 +27,13 @@ KnownDisk tell(const Disk& disk, const Mapping& mapping, const MappedNumbers& nu
     return known.front();
 }
 
-const std::vector<DeviceNumber> xvdb_number{{202, 16}};
+const Numbers xvdb_number{{202, 16}};
 
 } // namespace
 
 TEST_CASE("origin: by the NVMe model, whatever the mapping says") {
     const Mapping lie{{"ephemeral0", "nvme1n1"}};
-    const MappedNumbers numbers{{"ephemeral0", {{259, 1}}}};
+    const MappedNumbers numbers{{"ephemeral0", Numbers{{259, 1}}}};
     CHECK(tell(nvme(instance_store_model), {}, {}).origin == Origin::instance_store);
     CHECK(tell(nvme(ebs_model), {}, {}).origin == Origin::ebs);
     CHECK(tell(nvme(ebs_model), lie, numbers).origin == Origin::ebs);
@@ -54,8 +56,9 @@ TEST_CASE("origin: without a model, by the one mapping that names it") {
     CHECK(tell(disk, {{"swap", "sdb"}}, {{"swap", xvdb_number}}).origin == Origin::unknown);
     // Never by subtraction, and never by the name alone.
     CHECK(tell(disk, {}, {}).origin == Origin::unknown);
-    CHECK(tell(disk, {{"ephemeral0", "sdb"}}, {{"ephemeral0", {}}}).origin == Origin::unknown);
-    CHECK(tell(disk, {{"ephemeral0", "sdb"}}, {{"ephemeral0", {{8, 16}}}}).origin ==
+    CHECK(tell(disk, {{"ephemeral0", "sdb"}}, {{"ephemeral0", Numbers{}}}).origin ==
+          Origin::unknown);
+    CHECK(tell(disk, {{"ephemeral0", "sdb"}}, {{"ephemeral0", Numbers{{8, 16}}}}).origin ==
           Origin::unknown);
 }
 
@@ -81,18 +84,32 @@ TEST_CASE("origin: sdb and xvdb are both there: neither is the one") {
     CHECK(tell(scsi, mapping, numbers).origin == Origin::unknown);
 }
 
+TEST_CASE("origin: an entry of which nobody can tell where it leads may claim any disk") {
+    FakeKernel kernel;
+    for (const char* node : {"/dev/sdb", "/dev/sdc", "/dev/xvdc"})
+        kernel.devices[node].set(fail(Errc::absent, "no such node"));
+    kernel.devices["/dev/xvdb"].add(DeviceNumber{202, 16});
+    const Mapping mapping{{"ephemeral0", "sdb"}, {"ephemeral1", "sdc"}};
+    CHECK(tell(xen("xvdb", 16), mapping, resolve_mapping(kernel, mapping)).origin ==
+          Origin::instance_store);
+    kernel.devices["/dev/sdc"].set(fail(Errc::io, "input/output error"));
+    const auto known = tell(xen("xvdb", 16), mapping, resolve_mapping(kernel, mapping));
+    CHECK(known.origin == Origin::unknown);
+    CHECK_THAT(known.evidence, Catch::Contains("ephemeral1") && Catch::Contains("input/output"));
+}
+
 TEST_CASE("origin: an entry that names a partition claims its disk, and proves nothing") {
     auto disk = xen("xvda", 0);
     disk.partitions = {"xvda1"};
     // "sda1" leads to the partition's number, so the lying ephemeral0 alone has the disk's.
     const auto root = tell(disk, {{"ami", "sda1"}, {"ephemeral0", "sda"}},
-                           {{"ami", {{202, 1}}}, {"ephemeral0", {{202, 0}}}});
+                           {{"ami", Numbers{{202, 1}}}, {"ephemeral0", Numbers{{202, 0}}}});
     CHECK(root.origin == Origin::unknown);
     CHECK_THAT(root.evidence, Catch::Contains("ami"));
-    const auto part = tell(disk, {{"ephemeral0", "sda1"}}, {{"ephemeral0", {{202, 1}}}});
+    const auto part = tell(disk, {{"ephemeral0", "sda1"}}, {{"ephemeral0", Numbers{{202, 1}}}});
     CHECK(part.origin == Origin::unknown);
     // A whole disk may be called like a partition (paravirtual roots).
     const auto whole =
-        tell(xen("xvda2", 2), {{"ephemeral0", "sda2"}}, {{"ephemeral0", {{202, 2}}}});
+        tell(xen("xvda2", 2), {{"ephemeral0", "sda2"}}, {{"ephemeral0", Numbers{{202, 2}}}});
     CHECK(whole.origin == Origin::instance_store);
 }

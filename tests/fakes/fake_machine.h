@@ -170,7 +170,10 @@ class FakeMachine : public Kernel {
 
     // The kernel.
     [[nodiscard]] Result<DeviceNumber> block_device(std::string_view node) override {
-        if (const auto bad = failed(enter(fmt::format("block_device {}", node)), {})) return *bad;
+        if (const auto bad = failed(enter(fmt::format("block_device {}", node)), {})) {
+            // Here `malformed` would be an answer: the node is no block device.
+            return fail(Errc::internal, bad->error().message);
+        }
         if (const auto* volume = active(node)) return DeviceNumber{254, *volume->minor};
         for (const auto& [name, disk] : disks) {
             if (node == "/dev/" + name) return disk.spec.number;

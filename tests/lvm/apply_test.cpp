@@ -181,6 +181,32 @@ TEST_CASE("apply: the volume must lie on the group's own disks") {
     CHECK(job.machine.writes.back().what == "wipe");
 }
 
+TEST_CASE("apply: a volume without a filesystem is read back, too") {
+    Assembly job(2);
+    job.layout.volumes[0].filesystem = Filesystem::none;
+    job.machine.fault = Fault::lie;
+    SECTION("when it is made") {}
+    SECTION("when it is activated") {
+        REQUIRE(job.run().message.empty());
+        job.machine.reboot();
+        const auto plan = job.plan();
+        REQUIRE(plan);
+        job.machine.fault_at = job.machine.calls; // vgchange
+        const auto done = job.apply(*plan);
+        CHECK(job.machine.called[static_cast<std::size_t>(job.machine.fault_at)] == "vgchange");
+        CHECK(done.reason == "assembly-failed");
+        CHECK_THAT(done.message, Catch::Contains("no node for the volume scratch"));
+        return;
+    }
+    const auto plan = job.plan();
+    REQUIRE(plan);
+    job.machine.fault_at = job.machine.calls + 3; // vgcreate, each disk's label, lvcreate
+    const auto done = job.apply(*plan);
+    CHECK(job.machine.called[static_cast<std::size_t>(job.machine.fault_at)] == "lvcreate");
+    CHECK(done.reason == "assembly-failed");
+    CHECK_THAT(done.message, Catch::Contains("no node for the volume scratch"));
+}
+
 TEST_CASE("apply: the power goes at any step, before its effect or after: it converges") {
     for (const auto& layout : layouts()) {
         Assembly whole(2);

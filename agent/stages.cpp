@@ -143,10 +143,23 @@ bool enough(const Expectation& expectation, std::size_t count) {
     return count >= expectation.count;
 }
 
-std::vector<probes::KnownDisk> ephemeral_of(std::vector<probes::KnownDisk> known) {
-    std::erase_if(known,
-                  [](const auto& disk) { return disk.origin != probes::Origin::instance_store; });
-    return known;
+/// One look at the disks of the machine.
+struct Seen {
+    std::vector<probes::KnownDisk> ephemeral;
+    std::vector<probes::KnownDisk> doubtful; ///< may be ephemeral, and nobody can tell
+};
+
+Result<Seen> look(const World& world, const probes::Mapping& mapping) {
+    const auto disks = probes::read_disks(world.files, world.kernel);
+    if (!disks) return fail(disks.error());
+    Seen seen;
+    const auto known =
+        probes::tell_origins(*disks, mapping, probes::resolve_mapping(world.kernel, mapping));
+    for (const auto& disk : known) {
+        if (disk.origin == probes::Origin::instance_store) seen.ephemeral.push_back(disk);
+        if (disk.doubtful) seen.doubtful.push_back(disk);
+    }
+    return seen;
 }
 
 std::vector<std::string> names_of(const std::vector<probes::KnownDisk>& disks) {
@@ -154,6 +167,23 @@ std::vector<std::string> names_of(const std::vector<probes::KnownDisk>& disks) {
     for (const auto& known : disks)
         names.push_back(known.disk.name);
     return names;
+}
+
+void report_too_few(const Seen& seen, const Expectation& expectation, Duration waited,
+                    Progress& progress) {
+    for (const auto& known : seen.doubtful) {
+        progress.finding(
+            probes::unknown("ephemeral", known.disk.name,
+                            fmt::format("{} may be an ephemeral disk, and that can't be told: {}",
+                                        known.disk.node, known.evidence)));
+    }
+    if (enough(expectation, seen.ephemeral.size())) return;
+    progress.finding(probes::failed(
+        "ephemeral", "disks", "ephemeral-missing",
+        fmt::format("{} ephemeral disks ({}) after {:.0f} s, expected {}; a new instance is "
+                    "quicker than waiting",
+                    seen.ephemeral.size(), fmt::join(names_of(seen.ephemeral), ", "),
+                    seconds(waited), expectation.count)));
 }
 
 } // namespace
@@ -171,21 +201,19 @@ std::optional<std::vector<probes::KnownDisk>> find_ephemeral(const World& world,
     std::vector<std::string> before;
     Instant since = start;
     for (unsigned polls = 1;; ++polls) {
-        const auto all = probes::read_disks(world.files, world.kernel);
-        if (!all) {
-            progress.finding(probes::unknown("ephemeral", "disks", all.error().message));
+        const auto seen = look(world, known.mapping);
+        if (!seen) {
+            progress.finding(probes::unknown("ephemeral", "disks", seen.error().message));
             return std::nullopt;
         }
-        auto disks = ephemeral_of(probes::tell_origins(
-            *all, known.mapping, probes::resolve_mapping(world.kernel, known.mapping)));
-        if (names_of(disks) != before) since = world.clock.now();
-        before = names_of(disks);
+        if (names_of(seen->ephemeral) != before) since = world.clock.now();
+        before = names_of(seen->ephemeral);
         // "any" has no number to wait for: there the set must stand still for a moment.
         const bool still =
             expectation.kind != Expectation::Kind::any || world.clock.now() - since >= stable_for;
-        const bool done = enough(expectation, disks.size()) && still;
+        const bool done = enough(expectation, before.size()) && still && seen->doubtful.empty();
         if (!done && !limit.passed(world.clock)) {
-            progress.waiting(fmt::format("ephemeral disks: {} so far", disks.size()), limit.at);
+            progress.waiting(fmt::format("ephemeral disks: {} so far", before.size()), limit.at);
             world.clock.sleep_until(world.clock.now() + look_every);
             continue;
         }
@@ -193,13 +221,8 @@ std::optional<std::vector<probes::KnownDisk>> find_ephemeral(const World& world,
                        .seconds = seconds(world.clock.now() - start),
                        .polls = polls,
                        .outcome = done ? "found" : "gave up"});
-        if (done) return disks;
-        progress.finding(probes::failed(
-            "ephemeral", "disks", "ephemeral-missing",
-            fmt::format("{} ephemeral disks ({}) after {:.0f} s, expected {}; a new instance is "
-                        "quicker than waiting",
-                        disks.size(), fmt::join(before, ", "), seconds(world.clock.now() - start),
-                        expectation.count)));
+        if (done) return seen->ephemeral;
+        report_too_few(*seen, expectation, world.clock.now() - start, progress);
         return std::nullopt;
     }
 }

@@ -26,6 +26,9 @@ struct KnownDisk {
     Origin origin = Origin::unknown;
     std::string evidence; ///< why, for a person: "NVMe model \"Amazon EC2 ...\""
     std::string mapped;   ///< its name in block-device-mapping: "ephemeral0"; may be empty
+    /// Of unknown origin, and it may well be ephemeral: nobody can tell. As long as there is such a
+    /// one, the set of ephemeral disks is not known.
+    bool doubtful = false;
 };
 
 /// Where each name of the mapping leads on this machine, or why that can't be told.

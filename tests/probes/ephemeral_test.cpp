@@ -113,3 +113,23 @@ TEST_CASE("origin: an entry that names a partition claims its disk, and proves n
         tell(xen("xvda2", 2), {{"ephemeral0", "sda2"}}, {{"ephemeral0", Numbers{{202, 2}}}});
     CHECK(whole.origin == Origin::instance_store);
 }
+
+TEST_CASE("origin: a disk that may be ephemeral and of which nobody can tell is doubtful") {
+    const auto disk = xen("xvdb", 16);
+    const Mapping two{{"ephemeral0", "sdb"}, {"ebs1", "xvdb"}};
+    CHECK(tell(disk, two, {{"ephemeral0", xvdb_number}, {"ebs1", xvdb_number}}).doubtful);
+    const Mapping one{{"ephemeral0", "sdb"}};
+    CHECK(tell(disk, one, {{"ephemeral0", fail(Errc::io, "input/output error")}}).doubtful);
+
+    CHECK_FALSE(tell(disk, {}, {}).doubtful);
+    CHECK_FALSE(tell(disk, {{"ami", "sdb"}}, {{"ami", xvdb_number}}).doubtful);
+    CHECK_FALSE(tell(disk, one, {{"ephemeral0", xvdb_number}}).doubtful);
+    CHECK_FALSE(tell(nvme("QEMU NVMe Ctrl"), {}, {}).doubtful);
+
+    // Its model can't be read: it may be the one that says "instance store".
+    auto sick = disk;
+    sick.unknown.emplace_back("/sys/block/xvdb/device/model: input/output error");
+    const auto known = tell(sick, {}, {});
+    CHECK(known.doubtful);
+    CHECK_THAT(known.evidence, Catch::Contains("device/model"));
+}

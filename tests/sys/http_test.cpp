@@ -131,7 +131,12 @@ TEST_CASE("http: bodies come as they are") {
     CHECK(binary.substr(0, 3) == std::string("\x00\xff\xfe", 3));
     // Content-Length is all that tells where an answer ends: more than that is not seen.
     CHECK(body(R"({"body": "0123456789", "length_off_by": -7})") == "012");
-    CHECK(body("").size() > 0);
+    // The rest is on the wire and may spoil the next answer; not the one after that.
+    simulator().swap(script(""));
+    (void)client->attempt(post(5s));
+    const auto after = client->attempt(post(5s));
+    REQUIRE(after);
+    CHECK(after->status == 200);
 }
 
 TEST_CASE("http: what is sent is what was asked to be sent") {

@@ -59,36 +59,39 @@ bool is_superseded(const SpoolEntry& entry, const std::vector<SpoolEntry>& all,
 /// One sink's reports, in their order.
 class Round {
   public:
-    Round(const Files& files, Clock& clock, const Config& config, Deadline deadline)
-        : files_(files), clock_(clock), config_(config), deadline_(deadline) {}
+    Round(const Files& files, Clock& clock, const Config& config, const std::string& name,
+          Deadline deadline)
+        : files_(files), clock_(clock), deadline_(deadline) {
+        const auto known = std::ranges::find(config.report.to, name, &SinkConfig::name);
+        if (known == config.report.to.end()) {
+            log::error("the configuration has no such sink any more", {{"sink", name}});
+            return;
+        }
+        auto sink = make_sink(*known, files_, clock_, {});
+        if (sink) {
+            sink_ = std::move(*sink);
+        } else {
+            log::error("sink can't be used", {{"sink", name}, {"error", sink.error().message}});
+        }
+    }
 
     void add(const SpoolEntry& entry, Message message) {
         entries_.push_back({&entry, std::move(message)});
     }
 
     void go() {
-        const auto& name = entries_.front().first->sink;
-        const auto config = std::ranges::find(config_.report.to, name, &SinkConfig::name);
-        if (config == config_.report.to.end()) {
-            log::error("the configuration has no such sink any more", {{"sink", name}});
-            return;
-        }
-        const auto sink = make_sink(*config, files_, clock_, {});
-        if (!sink) {
-            log::error("sink can't be used", {{"sink", name}, {"error", sink.error().message}});
-            return;
-        }
+        if (!sink_) return;
         for (const auto& [entry, message] : entries_)
-            deliver(**sink, *entry, message);
+            deliver(*entry, message);
     }
 
     [[nodiscard]] bool all_delivered() const { return delivered_ == entries_.size(); }
 
   private:
-    void deliver(Sink& sink, const SpoolEntry& entry, const Message& message) {
+    void deliver(const SpoolEntry& entry, const Message& message) {
         const std::atomic<bool> never = false;
         const auto delivery =
-            deliver_with_retries(sink, message, clock_, deadline_, fresh_schedule(), never);
+            deliver_with_retries(*sink_, message, clock_, deadline_, fresh_schedule(), never);
         if (!delivery.delivered) {
             log::error("not delivered", {{"sink", entry.sink}, {"error", delivery.error}});
             return;
@@ -100,8 +103,8 @@ class Round {
 
     const Files& files_;
     Clock& clock_;
-    const Config& config_;
     Deadline deadline_;
+    std::unique_ptr<Sink> sink_; ///< null where it can't be made
     std::vector<std::pair<const SpoolEntry*, Message>> entries_;
     std::size_t delivered_ = 0;
 };
@@ -128,7 +131,7 @@ bool empty_spool(const Files& files, Clock& clock, const Config& config) {
         }
         Message message = entry.message;
         if (is_superseded(entry, content.entries, latest)) message.body = superseded(message.body);
-        rounds.try_emplace(entry.sink, files, clock, config, deadline)
+        rounds.try_emplace(entry.sink, files, clock, config, entry.sink, deadline)
             .first->second.add(entry, std::move(message));
     }
     std::vector<std::unique_ptr<Job>> jobs;

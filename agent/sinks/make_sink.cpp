@@ -20,7 +20,11 @@ Result<std::string> read_token(const std::string& path, const Files& files) {
 
 Result<std::unique_ptr<Sink>> make_sink(const SinkConfig& config, const Files& files,
                                         const Clock& clock, std::function<bool()> cancelled) {
-    if (config.type == SinkConfig::Type::file) return make_file_sink(config.path, files);
+    if (config.type == SinkConfig::Type::file) {
+        auto isolate = make_isolate(clock);
+        if (!isolate) return fail(isolate.error(), "report.to." + config.name);
+        return make_file_sink(files.real(config.path).string(), clock, std::move(*isolate));
+    }
     auto token = read_token(config.token_file, files);
     if (!token) return fail(token.error(), "report.to." + config.name);
     return make_webhook(config.url, std::move(*token),

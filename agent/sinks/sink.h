@@ -8,6 +8,7 @@
 #include "agent/sys/clock.h"
 #include "agent/sys/files.h"
 #include "agent/sys/http.h"
+#include "agent/sys/isolate.h"
 #include "agent/sys/result.h"
 
 namespace muster {
@@ -38,11 +39,13 @@ class Sink {
                                                  std::unique_ptr<HttpClient> http,
                                                  const Clock& clock);
 
-/// Writes the latest report to a file, whole or not at all.
-[[nodiscard]] std::unique_ptr<Sink> make_file_sink(std::string path, const Files& files);
+/// Writes the latest report to a file, whole or not at all; isolated, since its disk may be stuck.
+[[nodiscard]] std::unique_ptr<Sink> make_file_sink(std::string path, const Clock& clock,
+                                                   std::unique_ptr<Isolate> isolate);
 
 /// The sink that the configuration describes. `cancelled` ends an attempt that is under way.
-/// Fails where a file that it names (token, certificate) can't be read.
+/// Fails where a file that it names (token, certificate) can't be read. To be called before this
+/// process has a second thread: a file sink isolates its writing.
 [[nodiscard]] Result<std::unique_ptr<Sink>> make_sink(const SinkConfig& config, const Files& files,
                                                       const Clock& clock,
                                                       std::function<bool()> cancelled);

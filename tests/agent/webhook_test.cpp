@@ -167,7 +167,8 @@ TEST_CASE("sinks: a token is one line of a file") {
 
 TEST_CASE("sinks: a file, whole or not at all") {
     const Folder folder;
-    FakeClock clock;
+    const auto real_clock = make_system_clock(); // the writing is a process of its own
+    auto& clock = *real_clock;
     const auto sink =
         make_sink({.name = "f", .type = SinkConfig::Type::file, .path = "/a/b/report.json"},
                   folder.files, clock, {});

@@ -10,8 +10,8 @@ namespace {
 
 // A fleet that booted in the same second must not come back in the same second.
 constexpr Backoff backoff{.base = std::chrono::milliseconds(500), .cap = std::chrono::seconds(15)};
-// One try; the deadline is shared by several.
-constexpr Duration try_limit = std::chrono::seconds(10);
+// `in-progress` is never worth the verdict's time, and a file on a stuck disk can't be interrupted.
+constexpr Duration announce_try_limit = std::chrono::seconds(3);
 // How soon a wait between tries notices that the verdict has come.
 constexpr Duration slice = std::chrono::milliseconds(50);
 
@@ -27,11 +27,12 @@ Schedule fresh_schedule() {
 }
 
 Delivery deliver_with_retries(Sink& sink, const Message& message, Clock& clock, Deadline deadline,
-                              Schedule schedule, const std::atomic<bool>& cancelled) {
+                              Schedule schedule, const std::atomic<bool>& cancelled,
+                              Duration limit) {
     Delivery delivery;
     while (!cancelled && !deadline.passed(clock)) {
         ++delivery.tries;
-        const auto sent = sink.deliver(message, std::min(try_limit, deadline.left(clock)));
+        const auto sent = sink.deliver(message, std::min(limit, deadline.left(clock)));
         if (sent) {
             delivery.delivered = true;
             delivery.error.clear();
@@ -81,8 +82,9 @@ void Courier::announce(const Message& message, Deadline deadline) {
         if (!route->sink) continue;
         auto* to = route.get();
         route->announcing = clock_.start("announce", [this, to, message, deadline] {
-            const auto delivery = deliver_with_retries(*to->sink, message, clock_, deadline,
-                                                       fresh_schedule(), to->overtaken);
+            const auto delivery =
+                deliver_with_retries(*to->sink, message, clock_, deadline, fresh_schedule(),
+                                     to->overtaken, announce_try_limit);
             log::debug("in-progress", {{"sink", to->config.name},
                                        {"delivered", delivery.delivered ? "yes" : "no"},
                                        {"error", delivery.error}});

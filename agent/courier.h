@@ -20,10 +20,11 @@ struct Delivery {
     std::string error; ///< of the last try, "" when delivered
 };
 
-/// Tries until delivered, refused for good, cancelled, or the deadline.
+/// Tries until delivered, refused for good, cancelled, or the deadline; `limit` is that of one try.
 [[nodiscard]] Delivery deliver_with_retries(Sink& sink, const Message& message, Clock& clock,
                                             Deadline deadline, Schedule schedule,
-                                            const std::atomic<bool>& cancelled);
+                                            const std::atomic<bool>& cancelled,
+                                            Duration limit = std::chrono::seconds(10));
 
 /// The waits between tries, other ones each time.
 [[nodiscard]] Schedule fresh_schedule();

@@ -239,7 +239,7 @@ TEST_CASE_METHOD(Fixture, "command: if the agent is killed, so are the program a
 TEST_CASE_METHOD(Fixture, "command: exec that hangs is abandoned, two seconds after the deadline") {
     // What a program on a stuck volume does to the helper: its deadline is never looked at. Here
     // the helper is stopped instead.
-    const auto nursery = descendants(::getpid()).at(0).pid;
+    const auto nursery = family().at(0).pid;
     std::jthread stopper([&] {
         (void)eventually([&] {
             const auto below = descendants(nursery); // the helper, as soon as it is there
@@ -268,7 +268,7 @@ TEST_CASE_METHOD(Fixture, "command: a thousand leave nothing behind") {
     }
     WARN("a command takes " << seconds(clock->now() - before) / kRuns * 1e3 << " ms");
     CHECK(open_files() == files);
-    CHECK(eventually([] { return descendants(::getpid()).size() == 1; })); // the nursery
+    CHECK(eventually([] { return family().size() == 1; })); // the nursery
 }
 
 TEST_CASE("command: as a person would type it") {

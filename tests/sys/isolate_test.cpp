@@ -143,7 +143,7 @@ TEST_CASE_METHOD(Fixture, "isolate: abandoned at the deadline, and then gone") {
     CHECK(took >= 200ms);
     CHECK(took < 300ms);
     CHECK(eventually([] { // only the nursery is left
-        return descendants(::getpid()).size() == 1;
+        return family().size() == 1;
     }));
     CHECK(call(echo, "next") == "next"); // the nursery is well
 }
@@ -161,7 +161,7 @@ TEST_CASE_METHOD(Fixture, "isolate: a call that nobody waits for is killed too")
     {
         const auto call = isolate->start(sleep_for_ever, "").value();
     }
-    CHECK(eventually([] { return descendants(::getpid()).size() == 1; }));
+    CHECK(eventually([] { return family().size() == 1; }));
 }
 
 TEST_CASE_METHOD(Fixture, "isolate: a helper starts clean") {
@@ -184,12 +184,12 @@ TEST_CASE("isolate: what the agent held before the fork is not held by a helper"
 }
 
 TEST_CASE_METHOD(Fixture, "isolate: signals of a terminal or of systemd do not reach the nursery") {
-    const int pid = descendants(::getpid()).at(0).pid; // it may not even have begun
+    const int pid = family().at(0).pid; // it may not even have begun
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT}) {
         ::kill(pid, signal);
     }
     CHECK(call(echo, "still there") == "still there");
-    CHECK(descendants(::getpid()).at(0).name == "muster-nursery");
+    CHECK(family().at(0).name == "muster-nursery");
     CHECK(::getsid(pid) == pid);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT}) {
         ::kill(pid, signal);
@@ -199,7 +199,7 @@ TEST_CASE_METHOD(Fixture, "isolate: signals of a terminal or of systemd do not r
 
 TEST_CASE_METHOD(Fixture, "isolate: a dead nursery is an error, not a wait") {
     auto hanging = isolate->start(sleep_for_ever, "").value();
-    ::kill(descendants(::getpid()).at(0).pid, SIGKILL);
+    ::kill(family().at(0).pid, SIGKILL);
     const auto before = clock->now();
     CHECK(hanging->wait(Deadline::in(*clock, 10s)).error().code == Errc::internal);
     CHECK_FALSE(isolate->start(echo, "x"));
@@ -209,7 +209,7 @@ TEST_CASE_METHOD(Fixture, "isolate: a dead nursery is an error, not a wait") {
 TEST_CASE_METHOD(Fixture, "isolate: no descriptor, no process, no zombie is left over") {
     CHECK(call(echo, "x") == "x");
     const auto files = open_files();
-    const auto nursery = descendants(::getpid()).at(0).pid;
+    const auto nursery = family().at(0).pid;
     const auto nursery_files = open_files(nursery);
     const auto before = clock->now();
 #ifdef __SANITIZE_ADDRESS__
@@ -224,7 +224,7 @@ TEST_CASE_METHOD(Fixture, "isolate: no descriptor, no process, no zombie is left
     WARN("an isolated call takes " << each * 1e6 << " us");
     CHECK(open_files() == files);
     CHECK(eventually([&] { return open_files(nursery) == nursery_files; }));
-    CHECK(eventually([] { return descendants(::getpid()).size() == 1; }));
+    CHECK(eventually([] { return family().size() == 1; }));
 }
 
 TEST_CASE_METHOD(Fixture, "isolate: many calls at once, from many threads") {
@@ -280,5 +280,5 @@ TEST_CASE("isolate: the end of Isolate is the nursery's") {
     {
         const Fixture fixture;
     }
-    CHECK(descendants(::getpid()).empty());
+    CHECK(family().empty());
 }

@@ -58,6 +58,14 @@ inline std::vector<Process> descendants(int pid) {
     return result;
 }
 
+/// What the isolation of this process has started: all its descendants but the simulator, which
+/// other tests of the same program keep running.
+inline std::vector<Process> family() {
+    auto all = descendants(::getpid());
+    std::erase_if(all, [](const Process& process) { return process.name == "python3"; });
+    return all;
+}
+
 inline bool alive(int pid) {
     for (const auto& process : processes()) {
         if (process.pid == pid) {

@@ -6,7 +6,7 @@
 # An EBS volume (loop2, called sdp) that can be made stuck, and a filesystem that can.
 dmsetup create ebs --table "0 $(blockdev --getsz /dev/loop0) linear /dev/loop0 0"
 dmsetup create files --table "0 $(blockdev --getsz /dev/loop1) linear /dev/loop1 0"
-losetup /dev/loop2 /dev/mapper/ebs
+losetup --direct-io=on /dev/loop2 /dev/mapper/ebs # or its page cache would answer for the volume
 mknod /dev/xvdp b 7 2
 mkfs.ext4 -q /dev/mapper/files
 mkdir -p /srv/reports
@@ -38,7 +38,7 @@ check "the file is there" test -s /srv/reports/muster.json
 dmsetup suspend --nolockfs files
 begin=$SECONDS
 check_status "one sink is stuck: ready, delivered to the one that is required" 0 "$MUSTER" run
-expect_match "and in time" '^[0-9]$' "$((SECONDS - begin))"
+expect_match "and in time" '^[0-9]$' "$((SECONDS - begin))" # 3 + 5 and a bit
 expect_equal "the endpoint has it" ready "$(query "$REPORTS" 'it["json"]["outcome"]')"
 expect_equal "the other one's is in the spool" 1 "$(find /run/muster/spool -type f | wc -l)"
 dmsetup resume files

@@ -62,7 +62,8 @@ Keys metadata() {
         {"metadata", Node::section, section(), "{}", "How the instance learns who it is."},
         {"metadata.endpoint", Node::value,
          kinds::form("an http:// address without a path", endpoint_complaint), "null",
-         "The metadata service. `null`: http://169.254.169.254 (trying [fd00:ec2::254] beside it is "
+         "The metadata service. `null`: http://169.254.169.254 (trying [fd00:ec2::254] beside it "
+         "is "
          "not supported yet; name it here where there is no IPv4).",
          R"("http://169.254.169.254")"},
         {"metadata.confirmations", Node::value, kinds::whole_number(1, 100), "3",

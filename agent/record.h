@@ -52,8 +52,8 @@ struct Record {
     void add(const nlohmann::json& event);
 };
 
-/// The event as one message of at most `most` bytes. A finding that is longer loses its evidence and
-/// the end of its message; of another event stays only that there was one.
+/// The event as one message of at most `most` bytes. A finding that is longer loses its evidence
+/// and the end of its message; of another event stays only that there was one.
 [[nodiscard]] std::string encoded(const nlohmann::json& event, std::size_t most);
 
 /// How the boot job tells. May be used from several threads.

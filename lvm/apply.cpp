@@ -60,7 +60,9 @@ class Applier {
         for (const auto& disk : plan_.disks) {
             const auto folder = "/sys/block/" + disk.name + "/";
             const auto same = [&](const char* attribute, const std::string& before) {
-                return machine_.files.read_value(folder + attribute).value_or("") == before;
+                const auto now = machine_.files.read_value(folder + attribute);
+                // A Xen disk has no serial; one that can't be read may be another's.
+                return now ? *now == before : before.empty() && now.error().code == Errc::absent;
             };
             if (same("device/serial", disk.serial) && same("device/model", disk.model) &&
                 same("dev", fmt::format("{}:{}", disk.major, disk.minor)) &&

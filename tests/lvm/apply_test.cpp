@@ -145,6 +145,16 @@ TEST_CASE("apply: LVM's own question is the second refusal") {
     CHECK(job.machine.writes.empty());
 }
 
+TEST_CASE("apply: a disk without a serial is not the same one when its serial can't be read") {
+    Assembly job(2);
+    job.machine.sysfs.drop("/sys/block/nvme2n1/device/serial");
+    job.before_step = [&](const std::string&) {
+        job.machine.sysfs.spoil("/sys/block/nvme2n1/device/serial");
+    };
+    CHECK(job.run().reason == "cannot-tell");
+    CHECK(job.machine.writes.empty());
+}
+
 TEST_CASE("apply: a disk that is another one by now is not written to") {
     for (const char* attribute : {"device/serial", "device/model", "dev", "size", ""}) {
         for (const char* when :

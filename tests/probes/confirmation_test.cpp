@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstdlib>
 #include <random>
 #include <string>
 #include <vector>
@@ -8,6 +7,7 @@
 #include "probes/confirmation.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/seeds.h"
 
 using namespace muster;
 using namespace muster::probes;
@@ -106,16 +106,13 @@ TEST_CASE("confirmation: absence needs the span as well") {
 TEST_CASE("confirmation: against a service that lies at random") {
     // Each reading independently wrong with probability p: half of the lies empty, the others one
     // of two wrong values or "there is none".
-    const unsigned seeds = std::getenv("MUSTER_SOAK") != nullptr ? 20'000 : 2'000;
-    const char* only = std::getenv("MUSTER_SEED");
-    const unsigned runs = only != nullptr ? 1 : seeds;
+    const auto [first, runs] = testing::seeds(2'000, 20'000);
     for (const double p : {0.1, 0.3, 0.5}) {
         unsigned single_wrong = 0;
         unsigned confirmed_wrong = 0;
         unsigned unfinished = 0;
         double time = 0;
-        for (unsigned n = 0; n < runs; ++n) {
-            const auto seed = only != nullptr ? std::strtoull(only, nullptr, 10) : n;
+        for (std::uint64_t seed = first; seed < first + runs; ++seed) {
             FakeClock clock;
             std::mt19937_64 random(seed);
             Schedule schedule({200ms, 5s}, seed);
@@ -151,15 +148,16 @@ TEST_CASE("confirmation: against a service that lies at random") {
             for (std::size_t back = 1; back <= 3; ++back)
                 REQUIRE(answers[answers.size() - back] == value.value());
             if (!value.value()) {
-                auto first = answers.size() - 1;
-                while (first > 0 && answers[first - 1] == std::nullopt)
-                    --first;
-                REQUIRE(times.back() - times[first] >= 5s);
+                auto begin = answers.size() - 1;
+                while (begin > 0 && answers[begin - 1] == std::nullopt)
+                    --begin;
+                REQUIRE(times.back() - times[begin] >= 5s);
             }
         }
         WARN("p = " << p << ": of " << runs << " runs a single reading was wrong or empty in "
                     << single_wrong << ", 3 in a row were wrong in " << confirmed_wrong
                     << ", without an answer after 150 s " << unfinished << "; mean time "
-                    << time / std::max(1U, runs - unfinished) << " s");
+                    << time / static_cast<double>(std::max<std::uint64_t>(1, runs - unfinished))
+                    << " s");
     }
 }

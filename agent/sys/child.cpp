@@ -55,14 +55,20 @@ constexpr auto kGrace = std::chrono::milliseconds(100);
 struct ChildSetup {
     int in, out, err;
     pid_t parent;
+    bool outlives_agent;
 
     error_code on_exec_setup(bp::posix::default_launcher&, const bp::filesystem::path&,
                              const char* const*) const {
-        // A group of its own, so that a signal reaches its children too. Death with its parent: a
-        // program must not go on changing disks for an agent that is gone.
-        if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::getppid() != parent) {
+        // Death with its parent; but one that is writing had better come to its end: a vgcreate
+        // killed between the labels and the group's first metadata leaves labels that say "in use"
+        // and a group that nobody knows (seen), which looks like somebody else's. Nobody reads what
+        // it says then, and that must not end it either.
+        if (outlives_agent) {
+            (void)std::signal(SIGPIPE, SIG_IGN);
+        } else if (::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::getppid() != parent) {
             ::_exit(127); // the helper died before
         }
+        // A group of its own, so that a signal reaches its children too.
         if (::setpgid(0, 0) != 0 || ::dup2(in, STDIN_FILENO) < 0 ||
             ::dup2(out, STDOUT_FILENO) < 0 || ::dup2(err, STDERR_FILENO) < 0) {
             return {errno, boost::system::system_category()};
@@ -123,7 +129,8 @@ class Run {
         const std::vector<std::string> arguments(child.argv.begin() + 1, child.argv.end());
         error_code error;
         process_ = launcher(context_.get_executor(), error, child.argv.front(), arguments,
-                            ChildSetup{child.standard_input, out->get(), err->get(), ::getpid()});
+                            ChildSetup{child.standard_input, out->get(), err->get(), ::getpid(),
+                                       child.outlives_agent});
         if (error) {
             return fail_errno(error.value(), "can't run " + child.argv.front());
         }

@@ -15,6 +15,8 @@ struct Child {
     std::vector<std::string> argv;
     int standard_input = -1; ///< the program's descriptor 0
     Duration limit{};        ///< TERM after it, KILL a second later
+    /// It goes on to its end when the agent is killed, where it would be killed too.
+    bool outlives_agent = false;
 };
 
 /// Blocks, and may hang for ever: exec of a program on a stuck volume does. Only for a helper.

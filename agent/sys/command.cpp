@@ -54,7 +54,8 @@ Result<Json> run_in_helper(const Json& argument) {
         return fail(std::move(input.error()));
     }
     const auto output = run_child({argument.at("argv").get<std::vector<std::string>>(),
-                                   input->get(), Duration(argument.at("limit").get<long>())});
+                                   input->get(), Duration(argument.at("limit").get<long>()),
+                                   !argument.at("lock").get<std::string>().empty()});
     if (!output) {
         return fail(output.error());
     }

@@ -13,11 +13,11 @@ namespace muster {
 
 struct Command {
     std::vector<std::string> argv; ///< argv[0] is an absolute path
-    /// The command changes a disk. While it lives it holds a lock (a shared flock on `disks.lock`
-    /// in the run folder) that the next `muster run` waits for: were the agent killed in the middle
-    /// of an mkfs, two of them could otherwise write to one disk. The lock is its standard input,
-    /// an empty file to it: LVM closes every other descriptor that it inherits, and complains of
-    /// it.
+    /// The command changes a disk. If the agent is killed, it goes on to its end: half of a
+    /// vgcreate is worse than none or all of it. While it lives it holds a lock (a shared flock on
+    /// `disks.lock` in the run folder) that the next `muster run` waits for, or two of them could
+    /// write to one disk. The lock is its standard input, an empty file to it: LVM closes every
+    /// other descriptor that it inherits, and complains of it.
     bool writes_disks = false;
 };
 

@@ -219,21 +219,41 @@ TEST_CASE_METHOD(Fixture, "command: LVM neither complains about the lock nor let
     CHECK(lock_is_free());
 }
 
-TEST_CASE_METHOD(Fixture, "command: if the agent is killed, so are the program and the lock") {
+namespace {
+
+/// An agent that runs `command`, and is killed in the middle of it.
+void kill_agent_during(const Command& command, const std::string& lock, const std::string& line) {
     const pid_t agent = ::fork();
     if (agent == 0) {
         const auto own_clock = make_system_clock();
         const auto own_isolate = make_isolate(*own_clock).value();
         const auto own_runner = make_command_runner(*own_clock, *own_isolate, lock);
-        (void)own_runner->run({{"/bin/sleep", "51.5"}, true}, Deadline::in(*own_clock, 60s));
+        (void)own_runner->run(command, Deadline::in(*own_clock, 60s));
         ::_exit(0);
     }
-    const std::string line("sleep\00051.5", 10);
     REQUIRE(eventually([&] { return running(line).size() == 1; }));
-    CHECK_FALSE(lock_is_free());
     ::kill(agent, SIGKILL);
     ::waitpid(agent, nullptr, 0);
-    CHECK(eventually([&] { return running(line).empty() && lock_is_free(); }, 1s));
+}
+
+} // namespace
+
+TEST_CASE_METHOD(Fixture, "command: if the agent is killed, so is a program that only looks") {
+    const std::string line("sleep\00051.5", 10);
+    kill_agent_during({{"/bin/sleep", "51.5"}}, lock, line);
+    CHECK(eventually([&] { return running(line).empty(); }, 1s));
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "command: one that writes goes on to its end, and holds the lock so long") {
+    const std::string done = lock + ".done";
+    const std::string script = "sleep 1; echo said to nobody; echo done >" + done;
+    kill_agent_during({{"/bin/sh", "-c", script}, true}, lock,
+                      std::string("/bin/sh\0-c\0", 11) + script);
+    CHECK_FALSE(Files().exists(done));
+    CHECK_FALSE(lock_is_free());
+    CHECK(eventually([&] { return Files().exists(done) && lock_is_free(); }, 5s));
+    ::unlink(done.c_str());
 }
 
 TEST_CASE_METHOD(Fixture, "command: exec that hangs is abandoned, two seconds after the deadline") {

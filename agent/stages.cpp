@@ -38,6 +38,7 @@ Finding metadata_finding(const char* subject, const Error& error, unsigned disag
 
 template <class T>
 const T* confirmed(const Result<probes::Confirmed<T>>& result) {
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): it does not see through std::expected
     return result && result->value ? &*result->value : nullptr;
 }
 

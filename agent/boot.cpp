@@ -1,5 +1,6 @@
 #include "agent/boot.h"
 
+#include "agent/metadata.h"
 #include "agent/stages.h"
 
 namespace muster {
@@ -9,7 +10,8 @@ void boot(const World& world, const Config& config, Progress& progress, Deadline
     auto root = world.clock.start("root", [&] { check_root(world, config, progress, deadline); });
 
     // Without confirmed metadata nothing is written: who we are is part of the proof.
-    if (const auto known = confirm_metadata(world, config, progress, deadline)) {
+    MetadataStage metadata(world, config, progress);
+    if (const auto known = metadata.confirm(deadline)) {
         // A volume can take minutes to attach; the disks are joined meanwhile.
         auto ebs = world.clock.start(
             "ebs", [&] { check_ebs(world, config, known->mapping, progress, deadline); });
@@ -17,7 +19,8 @@ void boot(const World& world, const Config& config, Progress& progress, Deadline
         if (const auto disks = find_ephemeral(world, config, *known, progress, deadline)) {
             const auto plan = plan_storage(world, config, *disks, known->identity.instance_id,
                                            progress, deadline);
-            if (plan) apply_plan(world, config, *plan, progress, deadline);
+            if (plan && metadata.still_says(*known, deadline))
+                apply_plan(world, config, *plan, progress, deadline);
         }
         world.clock.wait(*ebs);
     }

@@ -1,11 +1,11 @@
 #include "agent/commands.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <fmt/format.h>
 
 #include "agent/config.h"
-#include "agent/real_world.h"
+#include "agent/look.h"
+#include "agent/metadata.h"
 #include "agent/stages.h"
 #include "agent/sys/log.h"
 #include "agent/timeline.h"
@@ -15,87 +15,6 @@ namespace muster {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int all_well = 0;
-constexpr int something_wrong = 1;
-constexpr int bad_configuration = 2;
-
-void print(const std::string& text) {
-    std::fputs(text.c_str(), stdout);
-    std::fflush(stdout);
-}
-
-void print(const Json& json) {
-    print(json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
-}
-
-/// The configuration, where it is usable; every mistake is logged.
-std::optional<Config> usable_config(const Options& options) {
-    const Files files;
-    const auto layers = find_config_layers(files, options.configs);
-    if (!layers) {
-        log::error("configuration", {{"mistake", layers.error().message}});
-        return std::nullopt;
-    }
-    const auto loaded = load_config(*layers);
-    for (const auto& mistake : loaded.mistakes) {
-        log::error("configuration", {{"mistake", mistake.text()}});
-    }
-    if (!loaded.valid()) return std::nullopt;
-    return loaded.config;
-}
-
-/// What the read-only commands have in common: a configuration, the real world, a record.
-struct Look {
-    Config config;
-    std::unique_ptr<RealWorld> real;
-    Record record;
-    Progress progress;
-    Deadline deadline;
-
-    Look(Config wanted, std::unique_ptr<RealWorld> world)
-        : config(std::move(wanted)), real(std::move(world)),
-          progress(real->clock(), real->clock().now(),
-                   [this](const nlohmann::json& event) { record.add(event); }),
-          deadline(Deadline::in(real->clock(), config.deadline)) {}
-
-    [[nodiscard]] int status() const {
-        return std::ranges::all_of(record.findings,
-                                   [](const probes::Finding& finding) {
-                                       return !finding.gating ||
-                                              finding.status == probes::Status::pass;
-                                   })
-                   ? all_well
-                   : something_wrong;
-    }
-};
-
-std::unique_ptr<Look> look(const Options& options) {
-    auto config = usable_config(options);
-    if (!config) return nullptr;
-    auto real = RealWorld::make();
-    if (!real) {
-        log::error("can't start", {{"error", real.error().message}});
-        return nullptr;
-    }
-    return std::make_unique<Look>(std::move(*config), std::move(*real));
-}
-
-Json findings_json(const Record& record) {
-    Json list = Json::array();
-    for (const auto& finding : record.findings)
-        list.push_back(Json(nlohmann::json(finding)));
-    return list;
-}
-
-std::string findings_text(const Record& record) {
-    std::string text;
-    for (const auto& finding : record.findings) {
-        text += fmt::format("{:<7} {} {}: {}\n", probes::to_string(finding.status), finding.check,
-                            finding.subject, finding.message);
-    }
-    return text;
-}
 
 Json plan_json(const lvm::Plan& plan) {
     Json json = {{"volume_group", plan.group},
@@ -135,7 +54,7 @@ int show_plan(const Options& options) {
     const auto here = look(options);
     if (here == nullptr) return bad_configuration;
     const auto world = here->real->world();
-    const auto known = confirm_metadata(world, here->config, here->progress, here->deadline);
+    const auto known = MetadataStage(world, here->config, here->progress).confirm(here->deadline);
     std::optional<lvm::Plan> plan;
     std::vector<probes::KnownDisk> disks;
     if (known) {
@@ -157,48 +76,6 @@ int show_plan(const Options& options) {
     return plan && plan->refusals.empty() ? here->status() : something_wrong;
 }
 
-int show_metadata(const Options& options) {
-    const auto here = look(options);
-    if (here == nullptr) return bad_configuration;
-    const auto known =
-        confirm_metadata(here->real->world(), here->config, here->progress, here->deadline);
-    const auto& record = here->record;
-    const auto& instance = record.instance;
-    const auto known_text = [](const std::string& value) {
-        return value.empty() ? Json(nullptr) : Json(value);
-    };
-    Json json = {{"instance",
-                  {{"id", known_text(instance.id)},
-                   {"type", known_text(instance.type)},
-                   {"region", known_text(instance.region)},
-                   {"zone", known_text(instance.zone)},
-                   {"account", known_text(instance.account)},
-                   {"image", known_text(instance.image)}}},
-                 {"block-device-mapping", known ? Json(known->mapping) : Json(nullptr)},
-                 {"requests", record.metadata.requests},
-                 {"retries", record.metadata.retries},
-                 {"empty", record.metadata.empty},
-                 {"disagreements", record.metadata.disagreements},
-                 {"failures", record.metadata.failures},
-                 {"findings", findings_json(record)}};
-    if (options.json) {
-        print(json);
-        return here->status();
-    }
-    std::string text;
-    for (const auto& [name, value] : json["instance"].items()) {
-        text += fmt::format("{:<8} {}\n", name, value.is_null() ? "-" : value.get<std::string>());
-    }
-    for (const auto& [name, device] : known ? known->mapping : probes::Mapping{}) {
-        text += fmt::format("mapping  {} is {}\n", name, device);
-    }
-    print(text + findings_text(record) +
-          fmt::format("{} requests, {} retries, {} empty, {} disagreements\n",
-                      record.metadata.requests, record.metadata.retries, record.metadata.empty,
-                      record.metadata.disagreements));
-    return here->status();
-}
-
 int show_probes(const Options& options) {
     const auto here = look(options);
     if (here == nullptr) return bad_configuration;
@@ -209,8 +86,8 @@ int show_probes(const Options& options) {
     const auto world = here->real->world();
     if (wanted("root")) check_root(world, here->config, here->progress, here->deadline);
     if (wanted("ebs")) {
-        if (const auto known =
-                confirm_metadata(world, here->config, here->progress, here->deadline)) {
+        MetadataStage metadata(world, here->config, here->progress);
+        if (const auto known = metadata.confirm(here->deadline)) {
             check_ebs(world, here->config, known->mapping, here->progress, here->deadline);
         }
     }

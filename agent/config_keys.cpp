@@ -62,18 +62,20 @@ Keys metadata() {
         {"metadata", Node::section, section(), "{}", "How the instance learns who it is."},
         {"metadata.endpoint", Node::value,
          kinds::form("an http:// address without a path", endpoint_complaint), "null",
-         "The metadata service. `null`: http://169.254.169.254 (trying [fd00:ec2::254] beside it "
-         "is "
-         "not supported yet; name it here where there is no IPv4).",
+         "The metadata service. `null`: http://169.254.169.254 and, beside it after 250 ms, "
+         "http://[fd00:ec2::254]; the one that gives a token is kept.",
          R"("http://169.254.169.254")"},
         {"metadata.confirmations", Node::value, kinds::whole_number(1, 100), "3",
          "So many equal readings in a row make an answer."},
         {"metadata.absence_span", Node::value, kinds::duration(10ms, 1h), R"("5s")",
-         "\"There is no such thing\" is believed when it was said over at least this long."},
+         "A doubtful answer is believed when it was given over at least this long: that there is "
+         "no "
+         "such thing, one that the kernel contradicts, and one that was another one before."},
         {"metadata.deadline", Node::value, deadline(), R"("150s")",
          "How long to try for confirmed metadata."},
-        not_yet({"metadata.imdsv1", Node::value, kinds::boolean(), "false",
-                 "Ask without a token where tokens are not to be had."}),
+        {"metadata.imdsv1", Node::value, kinds::boolean(), "false",
+         "Ask without a token (IMDSv1) where the service knows no tokens or the answer to the "
+         "request for one does not arrive. The report says so when that was done."},
     };
 }
 

@@ -24,11 +24,9 @@ Instance instance_from(const Json& json) {
 }
 
 Json to_json(const probes::MetadataCounters& counters) {
-    return {{"requests", counters.requests},
-            {"retries", counters.retries},
-            {"empty", counters.empty},
-            {"disagreements", counters.disagreements},
-            {"failures", counters.failures}};
+    return {{"requests", counters.requests}, {"retries", counters.retries},
+            {"empty", counters.empty},       {"disagreements", counters.disagreements},
+            {"failures", counters.failures}, {"imdsv1", counters.imdsv1}};
 }
 
 probes::MetadataCounters counters_from(const Json& json) {
@@ -36,7 +34,8 @@ probes::MetadataCounters counters_from(const Json& json) {
             .retries = json.at("retries"),
             .empty = json.at("empty"),
             .disagreements = json.at("disagreements"),
-            .failures = json.at("failures").get<std::map<std::string, unsigned>>()};
+            .failures = json.at("failures").get<std::map<std::string, unsigned>>(),
+            .imdsv1 = json.at("imdsv1")};
 }
 
 void end_stage(std::vector<Stage>& stages, const Json& event) {
@@ -74,8 +73,7 @@ void Record::add(const Json& event) try {
     } else if (kind == "finished") {
         finished = true;
     }
-} catch (const Json::exception&) {
-    // nlohmann's, from at(): see the declaration.
+} catch (const Json::exception&) { // NOLINT(bugprone-empty-catch): see the declaration
 }
 
 std::string encoded(const Json& event, std::size_t most) {

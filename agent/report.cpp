@@ -105,6 +105,7 @@ Json verdict_report(const ReportHead& head, const Record& record, const Verdict&
                           {"empty", counters.empty},
                           {"disagreements", counters.disagreements},
                           {"failures", counters.failures}};
+    if (counters.imdsv1) report["metadata"]["imdsv1"] = true;
     return report;
 }
 

@@ -6,6 +6,7 @@
 
 #include "agent/console.h"
 #include "agent/sys/log.h"
+#include "probes/witnesses.h"
 
 namespace muster {
 namespace {
@@ -38,10 +39,8 @@ Session::Session(const Files& files, Clock& clock, const Config& config)
 
 Record Session::first_record() const {
     Record record;
-    const auto tag = files_.read_value("/sys/class/dmi/id/board_asset_tag").value_or("");
-    if (tag.starts_with("i-") && tag.size() <= 32) {
-        record.instance = {.id = tag, .source = "dmi"};
-    }
+    const auto id = probes::firmware_instance_id(files_);
+    if (!id.empty()) record.instance = {.id = id, .source = "dmi"};
     return record;
 }
 

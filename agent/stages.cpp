@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <fmt/format.h>
-#include <random>
 
 #include "agent/sys/lock.h"
 #include "lvm/survey.h"
@@ -13,89 +12,17 @@
 namespace muster {
 namespace {
 
-using probes::Finding;
-
-constexpr auto default_endpoint = "http://169.254.169.254";
-
 // A look at sysfs costs about a millisecond.
 constexpr Duration look_every = std::chrono::milliseconds(100);
 // The kernel finds the disks of one controller within this of each other: a set that has stood so
 // long is whole.
 constexpr Duration stable_for = std::chrono::milliseconds(300);
 
-std::uint64_t seed() {
-    return std::random_device{}();
-}
-
 probes::WaitNotice notices(Progress& progress) {
     return [&progress](std::string_view what, Instant until) { progress.waiting(what, until); };
 }
 
-Finding metadata_finding(const char* subject, const Error& error, unsigned disagreements) {
-    const char* code = disagreements > 0 ? "metadata-unstable" : "metadata-unavailable";
-    return probes::failed("metadata", subject, code, error.message);
-}
-
-template <class T>
-const T* confirmed(const Result<probes::Confirmed<T>>& result) {
-    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): it does not see through std::expected
-    return result && result->value ? &*result->value : nullptr;
-}
-
-template <class T>
-void report_value(Progress& progress, const char* subject,
-                  const Result<probes::Confirmed<T>>& result, unsigned disagreements) {
-    if (!result) {
-        progress.finding(metadata_finding(subject, result.error(), disagreements));
-    } else if (!result->value) {
-        progress.finding(probes::failed("metadata", subject, "metadata-unavailable",
-                                        fmt::format("{}: confirmed to be absent", subject)));
-    } else {
-        auto finding = probes::pass("metadata", subject, "confirmed");
-        finding.evidence = {{"readings", result->readings},
-                            {"disagreements", result->disagreements},
-                            {"first_seconds", result->first},
-                            {"last_seconds", result->last}};
-        progress.finding(finding);
-    }
-}
-
 } // namespace
-
-std::optional<Known> confirm_metadata(const World& world, const Config& config, Progress& progress,
-                                      Deadline deadline) {
-    StageScope stage(progress, "metadata");
-    const Instant start = world.clock.now();
-    probes::MetadataService service(world.metadata_http, world.clock,
-                                    config.metadata.endpoint.value_or(default_endpoint));
-    const auto metadata = probes::read_metadata(
-        service, world.clock,
-        {.confirmations = config.metadata.confirmations,
-         .absence_span = config.metadata.absence_span},
-        deadline.clipped(world.clock, config.metadata.deadline), seed(), notices(progress));
-
-    const auto& counters = metadata.counters;
-    progress.metadata(counters);
-    report_value(progress, "identity", metadata.identity, counters.disagreements);
-    report_value(progress, "block-device-mapping", metadata.mapping, counters.disagreements);
-    const auto* identity = confirmed(metadata.identity);
-    const auto* mapping = confirmed(metadata.mapping);
-    progress.wait({.what = "metadata",
-                   .seconds = seconds(world.clock.now() - start),
-                   .polls = counters.requests,
-                   .outcome = identity != nullptr && mapping != nullptr ? "found" : "gave up"});
-    if (identity != nullptr) {
-        progress.instance({.id = identity->instance_id,
-                           .type = identity->instance_type,
-                           .region = identity->region,
-                           .zone = identity->zone,
-                           .account = identity->account,
-                           .image = identity->image,
-                           .source = "metadata"});
-    }
-    if (identity == nullptr || mapping == nullptr) return std::nullopt;
-    return Known{*identity, *mapping};
-}
 
 void check_root(const World& world, const Config& config, Progress& progress, Deadline deadline) {
     StageScope stage(progress, "root");
@@ -189,10 +116,9 @@ void report_too_few(const Seen& seen, const Expectation& expectation, Duration w
 
 } // namespace
 
-std::optional<std::vector<probes::KnownDisk>> find_ephemeral(const World& world,
-                                                             const Config& config,
-                                                             const Known& known, Progress& progress,
-                                                             Deadline deadline) {
+std::optional<std::vector<probes::KnownDisk>>
+find_ephemeral(const World& world, const Config& config, const probes::KnownMetadata& known,
+               Progress& progress, Deadline deadline) {
     const auto expectation = config.ephemeral.expect.of(known.identity.instance_type);
     if (expectation.kind == Expectation::Kind::none) return std::vector<probes::KnownDisk>{};
 

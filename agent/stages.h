@@ -14,17 +14,6 @@
 
 namespace muster {
 
-/// What the later stages need of the metadata; only there when it was confirmed.
-struct Known {
-    probes::Identity identity;
-    probes::Mapping mapping;
-};
-
-/// Reads the metadata until it is confirmed. Where it can't be, that is a finding and nothing is
-/// known.
-[[nodiscard]] std::optional<Known> confirm_metadata(const World& world, const Config& config,
-                                                    Progress& progress, Deadline deadline);
-
 void check_root(const World& world, const Config& config, Progress& progress, Deadline deadline);
 
 void check_ebs(const World& world, const Config& config, const probes::Mapping& mapping,
@@ -33,8 +22,8 @@ void check_ebs(const World& world, const Config& config, const probes::Mapping& 
 /// The disks that are positively ephemeral, once there are as many as expected; nothing where there
 /// are too few, which is a finding.
 [[nodiscard]] std::optional<std::vector<probes::KnownDisk>>
-find_ephemeral(const World& world, const Config& config, const Known& known, Progress& progress,
-               Deadline deadline);
+find_ephemeral(const World& world, const Config& config, const probes::KnownMetadata& known,
+               Progress& progress, Deadline deadline);
 
 /// What is to be done with them. A failed look is a finding.
 [[nodiscard]] std::optional<lvm::Plan> plan_storage(const World& world, const Config& config,

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "probes/metadata.h"
+#include "probes/text.h"
 
 namespace muster::probes {
 namespace {
@@ -14,18 +15,6 @@ bool is_word(std::string_view text, std::string_view extra) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                extra.find(c) != extra.npos;
     });
-}
-
-std::string_view trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t\r\n");
-    if (first == text.npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
-std::string excerpt(std::string_view text) {
-    std::string safe(text.substr(0, 60));
-    std::ranges::replace_if(safe, [](unsigned char c) { return c < ' ' || c >= 0x7f; }, '?');
-    return "\"" + safe + (text.size() > 60 ? "...\"" : "\"");
 }
 
 } // namespace
@@ -67,11 +56,7 @@ Result<Identity> parse_identity(std::string_view document) {
 
 Result<std::vector<std::string>> parse_mapping_names(std::string_view listing) {
     std::vector<std::string> names;
-    std::string_view rest = trimmed(listing);
-    while (!rest.empty()) {
-        const auto end = std::min(rest.find('\n'), rest.size());
-        const auto name = trimmed(rest.substr(0, end));
-        rest.remove_prefix(std::min(end + 1, rest.size()));
+    for (const auto name : lines_of(listing)) {
         if (!is_word(name, "-_") || names.size() == max_names) {
             return fail(Errc::malformed,
                         "block-device-mapping: expected names like \"ephemeral0\", found " +
@@ -80,9 +65,7 @@ Result<std::vector<std::string>> parse_mapping_names(std::string_view listing) {
         names.emplace_back(name);
     }
     if (names.empty()) return fail(Errc::empty, "block-device-mapping: the listing holds no name");
-    std::ranges::sort(names);
-    const auto twins = std::ranges::unique(names);
-    names.erase(twins.begin(), twins.end());
+    sort_unique(names);
     return names;
 }
 

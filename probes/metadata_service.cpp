@@ -36,10 +36,35 @@ Errc errc_of(int status) {
     }
 }
 
+/// Not a page of something else that sits at that address.
+bool is_token(std::string_view body) {
+    return !body.empty() && body.find_first_of("\r\n <") == body.npos;
+}
+
+/// "http://169.254.169.254:80" reached at fd00:ec2::254 -> "http://[fd00:ec2::254]:80"
+std::string endpoint_at(std::string_view endpoint, std::string_view address) {
+    const auto host = endpoint.find("//") + 2;
+    const auto after = endpoint[host] == '[' ? endpoint.find(']', host) : host;
+    const auto port = std::min(endpoint.find(':', after), endpoint.size());
+    const bool v6 = address.find(':') != address.npos;
+    return fmt::format("{}{}{}{}{}", endpoint.substr(0, host), v6 ? "[" : "", address,
+                       v6 ? "]" : "", endpoint.substr(port));
+}
+
+/// Some emulators and older clouds know no tokens; a hop limit of 1 loses the answer to the PUT
+/// in a container, which looks like a time-out.
+bool means_no_tokens(const ReadingError& error, int status) {
+    return error.error.code == Errc::timed_out || status == 404 || status == 405 || status == 501;
+}
+
 } // namespace
 
-MetadataService::MetadataService(HttpClient& http, Clock& clock, std::string endpoint)
-    : http_(http), clock_(clock), endpoint_(std::move(endpoint)) {}
+MetadataAccess well_known_access() {
+    return {.addresses = {"169.254.169.254", "fd00:ec2::254"}};
+}
+
+MetadataService::MetadataService(HttpClient& http, Clock& clock, MetadataAccess access)
+    : http_(http), clock_(clock), access_(std::move(access)) {}
 
 std::expected<HttpResponse, ReadingError> MetadataService::ask(HttpRequest request,
                                                                Deadline deadline) {
@@ -49,6 +74,7 @@ std::expected<HttpResponse, ReadingError> MetadataService::ask(HttpRequest reque
                                                    request.method, request.url)},
             .of_service = true});
     }
+    request.addresses = access_.addresses;
     request.total_limit = std::min(request.total_limit, deadline.left(clock_));
     request.connect_limit = std::min(request.connect_limit, request.total_limit);
     ++counters_.requests;
@@ -76,66 +102,94 @@ std::unexpected<ReadingError> MetadataService::refuse(const HttpRequest& request
     });
 }
 
+void MetadataService::take_token(HttpResponse response) {
+    token_ = std::move(response.body);
+    token_ends_ = clock_.now() + token_life - token_margin;
+    if (access_.addresses.empty()) return;
+    access_.endpoint = endpoint_at(access_.endpoint, response.address);
+    access_.addresses.clear();
+}
+
 std::expected<void, ReadingError> MetadataService::renew_token(Deadline deadline) {
     const HttpRequest request{
         .method = "PUT",
-        .url = endpoint_ + std::string(token_path),
+        .url = access_.endpoint + std::string(token_path),
         .headers = {{"X-aws-ec2-metadata-token-ttl-seconds", std::to_string(token_life.count())}},
         .connect_limit = connect_limit,
         .total_limit = total_limit,
         .max_body = 4096,
     };
-    auto response = ask(request, deadline);
-    if (!response) return std::unexpected(response.error());
-    if (response->status == 200) {
-        if (response->body.empty() || response->body.find_first_of("\r\n <") != std::string::npos) {
-            ++counters_.empty;
-            return std::unexpected(ReadingError{
-                .error = {Errc::empty, "instance metadata: the token request was answered 200 but "
-                                       "without a token; something else may sit at that address"},
-                .of_service = true});
-        }
-        token_ = response->body;
-        token_ends_ = clock_.now() + token_life - token_margin;
+    const auto response = ask(request, deadline);
+    if (response && response->status == 200 && is_token(response->body)) {
+        take_token(*response);
         return {};
     }
-    auto refusal = refuse(request, *response);
+    // An address that connects and then fails must not be the first for ever.
+    std::ranges::reverse(access_.addresses);
+    const int status = response ? response->status : 0;
+    if (status == 200) {
+        ++counters_.empty;
+        return std::unexpected(ReadingError{
+            .error = {Errc::empty, "instance metadata: the token request was answered 200 but "
+                                   "without a token; something else may sit at that address"},
+            .of_service = true});
+    }
+    auto refusal = response ? refuse(request, *response) : std::unexpected(response.error());
     refusal.error().of_service = true;
+    if (access_.imdsv1 && means_no_tokens(refusal.error(), status)) {
+        token_ends_ = clock_.now() + token_life; // then a token is tried for again
+        return {};
+    }
     // No token to be had says nothing of the value: it must not pass for "there is none".
-    if (response->status == 404) refusal.error().error.code = Errc::transient;
-    if (response->status == 403) {
+    if (status == 404) refusal.error().error.code = Errc::transient;
+    if (status == 403) {
         refusal.error().final = true;
         refusal.error().error.message =
             "instance metadata: the service is switched off for this instance (403 to the token "
             "request); switch it on with modify-instance-metadata-options --http-endpoint enabled";
-    } else if (response->status == 400) {
+    } else if (status == 400) {
         refusal.error().final = true; // our own request is wrong; saying it again won't mend it
     }
     return refusal;
 }
 
-std::expected<std::string, ReadingError> MetadataService::read(std::string_view path,
+std::expected<HttpResponse, ReadingError> MetadataService::get(std::string_view path,
                                                                Deadline deadline) {
-    if (token_.empty() || clock_.now() >= token_ends_) {
+    if (clock_.now() >= token_ends_) {
+        token_.clear();
         if (auto renewed = renew_token(deadline); !renewed) return std::unexpected(renewed.error());
     }
-    const HttpRequest request{
-        .url = fmt::format("{}/{}/{}", endpoint_, version, path),
-        .headers = {{"X-aws-ec2-metadata-token", token_}},
+    HttpRequest request{
+        .url = fmt::format("{}/{}/{}", access_.endpoint, version, path),
         .connect_limit = connect_limit,
         .total_limit = total_limit,
         .max_body = max_body,
     };
+    if (!token_.empty()) request.headers = {{"X-aws-ec2-metadata-token", token_}};
     auto response = ask(request, deadline);
     if (!response) return std::unexpected(response.error());
-    if (response->status == 401) token_.clear(); // the next reading asks for a new one
+    if (response->status == 401) token_ends_ = {}; // whatever is read next gets a new one first
     if (response->status != 200) return refuse(request, *response);
+    return std::move(*response);
+}
+
+std::expected<std::string, ReadingError> MetadataService::read(std::string_view path,
+                                                               Deadline deadline) {
+    auto response = get(path, deadline);
+    if (!response && response.error().error.code == Errc::unauthorized) {
+        // The token ended early, or is another instance's (a memory snapshot). Once a use: a
+        // service that refuses its own tokens is not itself yet, and is given time.
+        ++counters_.retries;
+        response = get(path, deadline);
+    }
+    if (!response) return std::unexpected(response.error());
     if (response->body.find_first_not_of(" \t\r\n") == std::string::npos) {
         ++counters_.empty;
         return std::unexpected(ReadingError{
             .error = {Errc::empty,
                       fmt::format("instance metadata: {}: answered 200 without content", path)}});
     }
+    counters_.imdsv1 |= token_.empty();
     return std::move(response->body);
 }
 

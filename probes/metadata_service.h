@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/sys/clock.h"
 #include "agent/sys/http.h"
@@ -19,7 +20,21 @@ struct MetadataCounters {
     unsigned disagreements = 0; ///< answers that differed from the one before
     /// Why readings failed: "refused", "timed_out", "http 503" ... -> how often
     std::map<std::string, unsigned> failures;
+    bool imdsv1 = false; ///< answers were taken without a token, as the configuration allows
 };
+
+/// Where the service is, and how it may be asked.
+struct MetadataAccess {
+    std::string endpoint = "http://169.254.169.254";
+    /// Literal addresses that serve the same: the one that first gives a token is kept. Empty: the
+    /// endpoint's own. See `HttpRequest::addresses`.
+    std::vector<std::string> addresses;
+    bool imdsv1 = false; ///< ask without a token where tokens are not to be had
+};
+
+/// The two addresses that every instance's service has (the second on Nitro, where it is enabled):
+/// "Use IMDSv2", in the EC2 User Guide.
+[[nodiscard]] MetadataAccess well_known_access();
 
 struct ReadingError {
     Error error;
@@ -29,11 +44,12 @@ struct ReadingError {
     bool final = false;
 };
 
-/// Speaks IMDSv2 and nothing else: there is no fallback to version 1. Never retries.
+/// Speaks IMDSv2. One token is asked for, used by all readings, renewed before its end and, once a
+/// use, on 401; there is no fallback to version 1 unless `access` allows it. Beyond that it never
+/// retries. One thread: so a token in flight is waited for by every reading, never asked for twice.
 class MetadataService {
   public:
-    /// `endpoint`: "http://169.254.169.254"
-    MetadataService(HttpClient& http, Clock& clock, std::string endpoint);
+    MetadataService(HttpClient& http, Clock& clock, MetadataAccess access);
 
     /// Reads a path below the pinned version, "meta-data/instance-id". The body is never empty.
     /// `absent`: 404. No request is begun at the deadline or waited for beyond it (`timed_out`).
@@ -41,10 +57,15 @@ class MetadataService {
                                                                 Deadline deadline);
 
     [[nodiscard]] MetadataCounters& counters() { return counters_; }
-    [[nodiscard]] const std::string& endpoint() const { return endpoint_; }
+    [[nodiscard]] const MetadataCounters& counters() const { return counters_; }
+    /// "http://169.254.169.254": the one that was kept.
+    [[nodiscard]] const std::string& endpoint() const { return access_.endpoint; }
 
   private:
+    [[nodiscard]] std::expected<HttpResponse, ReadingError> get(std::string_view path,
+                                                                Deadline deadline);
     [[nodiscard]] std::expected<void, ReadingError> renew_token(Deadline deadline);
+    void take_token(HttpResponse response);
     [[nodiscard]] std::expected<HttpResponse, ReadingError> ask(HttpRequest request,
                                                                 Deadline deadline);
     [[nodiscard]] std::unexpected<ReadingError> refuse(const HttpRequest& request,
@@ -52,8 +73,8 @@ class MetadataService {
 
     HttpClient& http_;
     Clock& clock_;
-    std::string endpoint_;
-    std::string token_;
+    MetadataAccess access_;
+    std::string token_; ///< "" after a renewal that imdsv1 excused
     Instant token_ends_{};
     MetadataCounters counters_;
 };

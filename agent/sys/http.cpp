@@ -74,6 +74,23 @@ std::string shown(std::string_view url) {
     return fmt::format("{}{}{}", url.substr(0, start), host, end < url.size() ? "/..." : "");
 }
 
+/// "http://host/path" -> "host:80"
+std::string host_and_port(const std::string& url) {
+    CURLU* parts = curl_url();
+    char* host = nullptr;
+    char* port = nullptr;
+    std::string text;
+    if (curl_url_set(parts, CURLUPART_URL, url.c_str(), 0) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK) {
+        text = fmt::format("{}:{}", host, port);
+    }
+    curl_free(host);
+    curl_free(port);
+    curl_url_cleanup(parts);
+    return text;
+}
+
 Errc to_errc(CURLcode code, bool cancelled) {
     switch (code) {
     case CURLE_COULDNT_CONNECT: return Errc::refused;
@@ -125,6 +142,7 @@ class CurlClient : public HttpClient {
     CurlClient& operator=(const CurlClient&) = delete;
     ~CurlClient() override {
         if (handle_ != nullptr) curl_easy_cleanup(handle_);
+        curl_slist_free_all(resolve_);
     }
 
     [[nodiscard]] Result<HttpResponse> attempt(const HttpRequest& request) override {
@@ -134,6 +152,7 @@ class CurlClient : public HttpClient {
         receiver_.max_body = request.max_body;
 
         set_connection(request);
+        set_addresses(request);
         curl_slist* headers = set_request(request);
         const CURLcode code = curl_easy_perform(handle_);
         curl_slist_free_all(headers);
@@ -198,6 +217,24 @@ class CurlClient : public HttpClient {
         }
     }
 
+    /// Puts the addresses into libcurl's cache of names, or takes out those of the request before.
+    void set_addresses(const HttpRequest& request) {
+        if (request.addresses.empty() && named_.empty()) return;
+        curl_slist_free_all(resolve_);
+        resolve_ = nullptr;
+        if (!named_.empty()) resolve_ = curl_slist_append(resolve_, ("-" + named_).c_str());
+        named_.clear();
+        if (!request.addresses.empty()) {
+            named_ = host_and_port(request.url);
+            const auto entry = named_ + ":" + fmt::format("{}", fmt::join(request.addresses, ","));
+            resolve_ = curl_slist_append(resolve_, entry.c_str());
+        }
+        set(CURLOPT_RESOLVE, resolve_);
+        set(CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS,
+            static_cast<long>(
+                std::chrono::duration_cast<std::chrono::milliseconds>(family_delay).count()));
+    }
+
     curl_slist* set_request(const HttpRequest& request) {
         curl_slist* headers = nullptr;
         for (const auto& [name, value] : request.headers) {
@@ -228,6 +265,9 @@ class CurlClient : public HttpClient {
             long status = 0;
             curl_easy_getinfo(handle_, CURLINFO_RESPONSE_CODE, &status);
             receiver_.response.status = static_cast<int>(status);
+            const char* address = nullptr;
+            curl_easy_getinfo(handle_, CURLINFO_PRIMARY_IP, &address);
+            if (address != nullptr) receiver_.response.address = address;
             return std::move(receiver_.response);
         }
         if (receiver_.too_large) {
@@ -255,6 +295,8 @@ class CurlClient : public HttpClient {
     HttpOptions options_;
     std::string ca_, certificate_, key_; ///< PEM
     CURL* handle_ = nullptr;
+    curl_slist* resolve_ = nullptr; ///< lives as long as the transfer that uses it
+    std::string named_;             ///< "host:port" whose addresses we gave
     Receiver receiver_;
     std::array<char, CURL_ERROR_SIZE> error_{};
 };

@@ -25,12 +25,21 @@ struct HttpRequest {
     Duration connect_limit = std::chrono::seconds(1);
     Duration total_limit = std::chrono::seconds(2);
     std::size_t max_body = 1 << 20; ///< a longer answer is `too_large`
+    /// Where several addresses serve the same: literal ones, "169.254.169.254", "fd00:ec2::254", of
+    /// both families, in the order of preference. The url's host only names it then. The second
+    /// family is tried beside the first after `family_delay` (happy eyeballs, RFC 8305) and the
+    /// first connection wins. Empty: the url's host.
+    std::vector<std::string> addresses;
 };
+
+/// RFC 8305, section 8, "Connection Attempt Delay".
+inline constexpr Duration family_delay = std::chrono::milliseconds(250);
 
 struct HttpResponse {
     int status = 0;
     std::vector<HttpHeader> headers; ///< names in lower case; 64 KiB together at most
     std::string body;
+    std::string address; ///< the literal one that answered: "169.254.169.254"
 
     /// The first header of that (lower-case) name.
     [[nodiscard]] std::optional<std::string> header(std::string_view name) const;

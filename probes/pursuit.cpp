@@ -1,0 +1,64 @@
+#include "probes/pursuit.h"
+
+#include <algorithm>
+
+namespace muster::probes {
+namespace {
+
+// Confirming readings are spaced, since two within a millisecond may come from the same wrong
+// moment; not by more, since every launch pays for it: three take half a second at most.
+constexpr Duration spacing_low = std::chrono::milliseconds(150);
+constexpr Duration spacing_high = std::chrono::milliseconds(250);
+// A reading that failed: capped exponential with full jitter. The service is on this host, so its
+// load is ours alone and the cap can be low.
+constexpr Backoff backoff{.base = std::chrono::milliseconds(200), .cap = std::chrono::seconds(5)};
+// Retry-After is honoured up to here: one absurd header must not use up the whole deadline.
+constexpr Duration most_patience = std::chrono::seconds(30);
+
+} // namespace
+
+Pursued::Pursued(Instant start, std::uint64_t seed)
+    : start_(start), schedule_(backoff, seed), due_(start) {}
+
+void Pursued::step(MetadataService& service, Clock& clock, Deadline deadline) {
+    trouble_ = read(service, clock, deadline);
+    if (trouble_) {
+        // What was wrong before tells more than that the time is up.
+        if (!last_error_ || !deadline.passed(clock)) last_error_ = trouble_->error;
+        ++failures_;
+    }
+    due_ = clock.now() + wait();
+}
+
+Duration Pursued::wait() {
+    if (trouble_) return schedule_.next(std::min(trouble_->retry_after, most_patience));
+    schedule_.reset();
+    if (const auto span = patience()) return *span;
+    return schedule_.between(spacing_low, spacing_high);
+}
+
+void pursue(const std::vector<Pursued*>& values, MetadataService& service, Clock& clock,
+            Deadline deadline, const WaitNotice& notice) {
+    std::vector<Pursued*> open = values;
+    while (true) {
+        std::erase_if(open, [](const Pursued* value) { return value->done(); });
+        const auto next = std::ranges::min_element(open, {}, &Pursued::due);
+        if (next == open.end() || (*next)->due() >= deadline.at) break;
+        clock.sleep_until((*next)->due());
+        (*next)->step(service, clock, deadline);
+        const auto& trouble = (*next)->trouble();
+        if (!trouble) continue;
+        notice(trouble->error.message, (*next)->due());
+        if (trouble->final) break;
+        if (!trouble->of_service) continue;
+        // What ails the service ails them all: one backoff, not many that take turns.
+        for (Pursued* other : open)
+            other->postpone((*next)->due());
+    }
+    for (const Pursued* value : values) {
+        service.counters().retries += value->failures();
+        service.counters().disagreements += value->disagreements();
+    }
+}
+
+} // namespace muster::probes

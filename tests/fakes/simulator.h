@@ -30,6 +30,7 @@ class Simulator {
         Fd made(::mkstemp(name.data()));
         if (!made) throw std::runtime_error("simulator: no temporary file");
         record_ = name;
+        log_ = name + ".log";
         start(script, arguments);
         const auto addresses = Json::parse(ready_line());
         metadata = addresses.at("metadata");
@@ -42,6 +43,7 @@ class Simulator {
         in_.close(); // it ends with its standard input
         ::waitpid(pid_, nullptr, 0);
         ::unlink(record_.c_str());
+        ::unlink(log_.c_str());
     }
 
     /// Answers when the sockets follow.
@@ -49,23 +51,33 @@ class Simulator {
     [[nodiscard]] Json state() { return Json::parse(ask("GET", "/_simulator/state", "")); }
 
     /// What the endpoint got, in order: the recorded lines.
-    [[nodiscard]] std::vector<Json> recorded() const {
-        std::vector<Json> lines;
-        std::ifstream file(record_);
-        for (std::string line; std::getline(file, line);)
-            lines.push_back(Json::parse(line));
-        return lines;
+    [[nodiscard]] std::vector<Json> recorded() const { return lines_of(record_); }
+    /// What the metadata service was asked, in order: the logged lines.
+    [[nodiscard]] std::vector<Json> asked() const { return lines_of(log_); }
+    /// All counters at zero, nothing recorded or logged.
+    void forget() {
+        ask("POST", "/_simulator/reset", "");
+        for (const auto& file : {record_, log_})
+            if (::truncate(file.c_str(), 0) != 0) throw std::runtime_error("simulator: " + file);
     }
 
     std::string metadata; ///< "http://127.0.0.1:PORT"
     std::string endpoint;
 
   private:
+    [[nodiscard]] static std::vector<Json> lines_of(const std::string& path) {
+        std::vector<Json> lines;
+        std::ifstream file(path);
+        for (std::string line; std::getline(file, line);)
+            lines.push_back(Json::parse(line));
+        return lines;
+    }
+
     void start(const std::string& script, const std::vector<std::string>& arguments) {
         const std::string program = MUSTER_SOURCE_DIR "/tests/simulator/simulator.py";
-        std::vector<std::string> words = {"python3",  "-S",       "-E",
-                                          program,    "--script", script,
-                                          "--record", record_,    "--exit-with-stdin"};
+        std::vector<std::string> words = {
+            "python3",  "-S",    "-E",    program, "--script",         script,
+            "--record", record_, "--log", log_,    "--exit-with-stdin"};
         words.insert(words.end(), arguments.begin(), arguments.end());
         std::vector<char*> argv;
         for (auto& word : words)
@@ -110,6 +122,7 @@ class Simulator {
     }
 
     std::string record_;
+    std::string log_;
     std::string control_;
     pid_t pid_ = -1;
     Fd in_;

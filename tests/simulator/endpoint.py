@@ -72,7 +72,10 @@ def join_headers(headers):
 
 
 class RequestLog:
-    """Who asked the metadata service what, when: a line a request, no bodies."""
+    """Who asked the metadata service what, when: a line a request, no bodies.
+
+    `token`: whether one was sent, good or not.
+    """
 
     def __init__(self, path):
         self.file = LineFile(path) if path else None
@@ -83,5 +86,6 @@ class RequestLog:
             self.file.write({
                 "time": time.time(), "since_start": round(time.monotonic() - self.began, 6),
                 "method": request.method, "path": request.target,
+                "token": request.header("X-aws-ec2-metadata-token") is not None,
                 "status": answer.seen_status, "whole": answer.is_whole,
                 "rule": rule, "connection": request.peer[1]})

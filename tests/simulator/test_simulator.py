@@ -645,6 +645,16 @@ class TheProgram(unittest.TestCase):
             self.assertEqual(state["tokens"], {"asked": 1, "issued": 1, "refused": 0})
             self.assertEqual([json.loads(line)["status"] for line in log], [503, 200])
 
+    def test_log_tells_who_came_without_a_token(self):
+        with tempfile.NamedTemporaryFile() as log:
+            simulator = Simulator("--log", log.name)
+            for headers in ({}, {TOKEN: "not ours"}):
+                exchange(simulator.address("metadata"), "GET", "/latest/meta-data", headers)
+            simulator.stop()
+            lines = [json.loads(line) for line in log]
+            self.assertEqual([line["token"] for line in lines], [False, True])
+            self.assertEqual([line["status"] for line in lines], [401, 401])
+
     def test_ipv6(self):
         if not os.path.exists("/proc/net/if_inet6"):
             self.skipTest("no IPv6 here")

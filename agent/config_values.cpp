@@ -30,7 +30,7 @@ Json filled_object(const KeyTable& table, const Key& key, const Json& given) {
 }
 
 Json filled(const KeyTable& table, const Key& key, const Json& given) {
-    const Json value = given.is_null() && !key.preset.empty() ? key.preset_value() : given;
+    Json value = given.is_null() && !key.preset.empty() ? key.preset_value() : given;
     if (key.node == Key::Node::value || !value.is_object()) {
         return value;
     }

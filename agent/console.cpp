@@ -80,8 +80,10 @@ void LiveProgress::show(const nlohmann::json& event, const Record& record) {
 void LiveProgress::show_end(const Record& record, const std::string& name) {
     const auto stage = std::find_if(record.timings.rbegin(), record.timings.rend(),
                                     [&](const Stage& each) { return each.name == name; });
-    if (stage == record.timings.rend() || !stage->end) return;
-    const auto took = fmt::format("{:.2f}s", *stage->end - stage->start);
+    if (stage == record.timings.rend()) return;
+    const Stage& ended = *stage;
+    if (!ended.end) return;
+    const auto took = fmt::format("{:.2f}s", *ended.end - ended.start);
     if (stage->error.empty()) return log::info("done", {{"stage", name}, {"took", took}});
     log::error("failed", {{"stage", name}, {"took", took}, {"error", stage->error}});
 }

@@ -136,7 +136,7 @@ bool empty_spool(const Files& files, Clock& clock, const Config& config) {
     }
     std::vector<std::unique_ptr<Job>> jobs;
     for (auto& [name, round] : rounds)
-        jobs.push_back(clock.start("deliver", [&round = round] { round.go(); }));
+        jobs.push_back(clock.start("deliver", [&round] { round.go(); }));
     for (auto& job : jobs)
         clock.wait(*job);
     return content.unread.empty() &&

@@ -5,16 +5,19 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <filesystem>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace muster {
 namespace {
+
+constexpr int kSocket = STDERR_FILENO + 1;
 
 std::string errno_text() {
     return std::error_code(errno, std::generic_category()).message();
@@ -28,16 +31,11 @@ sigset_t ending_signals() {
     return set;
 }
 
-/// An inherited lock would keep the next run out for as long as a stuck worker hangs.
-void close_all_but(int keep) {
-    std::error_code error;
-    std::vector<int> open;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
-        open.push_back(std::atoi(entry.path().filename().c_str()));
-    }
-    for (const int fd : open) {
-        if (fd > STDERR_FILENO && fd != keep) close(fd);
-    }
+/// Its socket as descriptor 3, and nothing above that: an inherited lock would keep the next run
+/// out for as long as a stuck worker hangs.
+void keep_only(int socket) {
+    if (socket != kSocket && dup3(socket, kSocket, O_CLOEXEC) < 0) _exit(1);
+    closefrom(kSocket + 1);
 }
 
 [[noreturn]] void run_worker(int socket, pid_t parent,
@@ -46,15 +44,15 @@ void close_all_but(int keep) {
     if (getppid() != parent) _exit(1); // it died before we asked to be told
     prctl(PR_SET_NAME, "muster-boot");
     setpgid(0, 0);
-    close_all_but(socket);
+    keep_only(socket);
     const sigset_t signals = ending_signals();
     sigprocmask(SIG_UNBLOCK, &signals, nullptr);
 
-    body([socket](std::string_view message) {
+    body([](std::string_view message) {
         // An empty one would look like the end.
         if (message.empty() || message.size() > Worker::max_message) return;
         // Blocks while the parent is behind; MSG_NOSIGNAL since it may be gone.
-        while (send(socket, message.data(), message.size(), MSG_NOSIGNAL) < 0 && errno == EINTR) {
+        while (send(kSocket, message.data(), message.size(), MSG_NOSIGNAL) < 0 && errno == EINTR) {
         }
     });
     // Not exit(): threads that hang must not be waited for, and nothing of the parent's is flushed

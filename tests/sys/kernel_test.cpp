@@ -130,7 +130,7 @@ TEST_CASE_METHOD(Fixture, "content: a blank disk") {
 }
 
 TEST_CASE_METHOD(Fixture, "content: one byte at either end is not zero") {
-    const auto offset = GENERATE(0, kMiB - 1, 63 * kMiB, 64 * kMiB - 1);
+    const auto offset = GENERATE(as<std::uint64_t>{}, 0, kMiB - 1, 63 * kMiB, 64 * kMiB - 1);
     write(offset, "x");
     CHECK_FALSE(content().zeroed);
     CHECK(content().signatures.empty());

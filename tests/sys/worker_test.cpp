@@ -94,7 +94,7 @@ TEST_CASE_METHOD(Fixture, "worker: what it said before it died is kept, and how 
                         {[] { ::_exit(0); }, ""}};
     for (const auto& [death, how] : rows) {
         INFO(how);
-        auto worker = Worker::start([death = death](const Worker::Send& send) {
+        auto worker = Worker::start([death](const Worker::Send& send) {
             send("last words");
             death();
         });

@@ -72,7 +72,7 @@ void become_nursery(int control, int agent_pid) {
     ::closefrom(kControl + 1); // glibc's falls back to /proc/self/fd before Linux 5.9
 }
 
-/// One request with its two descriptors; a message of another form is dropped. False at the end.
+/// One request with its two descriptors, as far as we have room for them. False at the end.
 bool receive(int control, Request& request, std::array<Fd, 2>& descriptors) {
     iovec data{&request, sizeof(request)};
     alignas(cmsghdr) std::array<char, CMSG_SPACE(2 * sizeof(int))> space{};
@@ -86,10 +86,11 @@ bool receive(int control, Request& request, std::array<Fd, 2>& descriptors) {
         return errno == EAGAIN || errno == EINTR;
     }
     const cmsghdr* header = CMSG_FIRSTHDR(&message);
-    if (header != nullptr && header->cmsg_type == SCM_RIGHTS &&
-        header->cmsg_len == CMSG_LEN(2 * sizeof(int))) {
-        std::array<int, 2> fds{};
-        std::memcpy(fds.data(), CMSG_DATA(header), sizeof(fds));
+    if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+        // Only one of them comes where there is no room for two.
+        std::array<int, 2> fds{-1, -1};
+        std::memcpy(fds.data(), CMSG_DATA(header),
+                    std::min<std::size_t>(header->cmsg_len - CMSG_LEN(0), sizeof(fds)));
         descriptors = {Fd(fds[0]), Fd(fds[1])};
     }
     return n != 0;
@@ -103,7 +104,10 @@ void fork_helper(std::vector<Helper>& helpers, int control) {
     }
     auto& [call, memory] = descriptors;
     if (!call || !memory) {
-        return;
+        if (call) {
+            send_reply(call.get(), {Reply::Kind::not_begun, EMFILE, 0});
+        }
+        return; // with neither of them open here, the agent sees the call's end
     }
     const pid_t nursery = ::getpid();
     const pid_t pid = ::fork();

@@ -20,8 +20,10 @@ Duration parse_retry_after(std::string_view value, WallTime wall) {
     const std::string text(value);
     const char* rest = strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
     if (rest == nullptr || *rest != '\0') return Duration::zero();
-    const Duration wait = std::chrono::system_clock::from_time_t(timegm(&parts)) - wall;
-    return std::clamp<Duration>(wait, Duration::zero(), most);
+    // Not in nanoseconds until it is clamped: they end in the year 2262.
+    const auto wait = std::chrono::sys_seconds(std::chrono::seconds(timegm(&parts))) - wall;
+    return std::clamp<std::chrono::milliseconds>(wait, std::chrono::milliseconds::zero(),
+                                                 std::chrono::minutes(10));
 }
 
 } // namespace muster

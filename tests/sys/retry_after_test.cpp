@@ -32,6 +32,7 @@ TEST_CASE("retry_after: seconds, dates, and what is neither") {
         {"Sun, 06 Nov 1994 08:48:00 GMT", 0s}, // past
         {"Sun, 06 Nov 1994 08:59:00 GMT", 600s},
         {"Sun, 06 Nov 2094 08:49:37 GMT", 600s},
+        {"Fri, 31 Dec 9999 23:59:59 GMT", 600s}, // "never"; a year that nanoseconds can't hold
         {"Sun, 06 Nov 1994 08:49:37 GMT, or so", 0s},
         {"", 0s},
         {"soon", 0s},

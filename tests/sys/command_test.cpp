@@ -278,7 +278,7 @@ TEST_CASE_METHOD(Fixture, "command: a thousand leave nothing behind") {
     REQUIRE(run({"/bin/true"}));
     const auto files = open_files();
     const auto before = clock->now();
-#ifdef __SANITIZE_ADDRESS__
+#ifdef MUSTER_SANITIZED
     constexpr int kRuns = 100;
 #else
     constexpr int kRuns = 1000;

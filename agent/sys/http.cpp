@@ -4,6 +4,7 @@
 #include <array>
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <map>
 #include <unistd.h>
 
 #include "agent/sys/files.h"
@@ -91,6 +92,11 @@ std::string host_and_port(const std::string& url) {
     return text;
 }
 
+/// "host:80" -> "host"
+std::string host_of(const std::string& name) {
+    return name.substr(0, name.rfind(':'));
+}
+
 Errc to_errc(CURLcode code, bool cancelled) {
     switch (code) {
     case CURLE_COULDNT_CONNECT: return Errc::refused;
@@ -146,17 +152,21 @@ class CurlClient : public HttpClient {
     }
 
     [[nodiscard]] Result<HttpResponse> attempt(const HttpRequest& request) override {
+        const std::string name = host_and_port(request.url);
+        drop_other_connections(name, request);
         if (handle_ == nullptr) return fail(Errc::internal, "libcurl could not be started");
         curl_easy_reset(handle_); // options only; connections, DNS and TLS sessions stay
         receiver_ = {};
         receiver_.max_body = request.max_body;
 
         set_connection(request);
-        set_addresses(request);
+        set_addresses(name, request);
         curl_slist* headers = set_request(request);
         const CURLcode code = curl_easy_perform(handle_);
         curl_slist_free_all(headers);
-        return result(code, request);
+        auto answer = result(code, request);
+        if (answer) leads_to_[name] = request.addresses.empty() ? host_of(name) : answer->address;
+        return answer;
     }
 
   private:
@@ -217,15 +227,26 @@ class CurlClient : public HttpClient {
         }
     }
 
+    /// libcurl finds a kept connection by the url's host, wherever it leads. One that does not lead
+    /// to the first choice would hide it for as long as the other side keeps it open.
+    void drop_other_connections(const std::string& name, const HttpRequest& request) {
+        const auto kept = leads_to_.find(name);
+        const auto first = request.addresses.empty() ? host_of(name) : request.addresses.front();
+        if (kept == leads_to_.end() || kept->second == first) return;
+        leads_to_.clear();
+        if (handle_ != nullptr) curl_easy_cleanup(handle_);
+        handle_ = curl_easy_init();
+    }
+
     /// Puts the addresses into libcurl's cache of names, or takes out those of the request before.
-    void set_addresses(const HttpRequest& request) {
+    void set_addresses(const std::string& name, const HttpRequest& request) {
         if (request.addresses.empty() && named_.empty()) return;
         curl_slist_free_all(resolve_);
         resolve_ = nullptr;
         if (!named_.empty()) resolve_ = curl_slist_append(resolve_, ("-" + named_).c_str());
         named_.clear();
         if (!request.addresses.empty()) {
-            named_ = host_and_port(request.url);
+            named_ = name;
             const auto entry = named_ + ":" + fmt::format("{}", fmt::join(request.addresses, ","));
             resolve_ = curl_slist_append(resolve_, entry.c_str());
         }
@@ -297,6 +318,8 @@ class CurlClient : public HttpClient {
     CURL* handle_ = nullptr;
     curl_slist* resolve_ = nullptr; ///< lives as long as the transfer that uses it
     std::string named_;             ///< "host:port" whose addresses we gave
+    /// "host:port" -> the host or address that answered for it last
+    std::map<std::string, std::string> leads_to_;
     Receiver receiver_;
     std::array<char, CURL_ERROR_SIZE> error_{};
 };

@@ -26,9 +26,10 @@ struct HttpRequest {
     Duration total_limit = std::chrono::seconds(2);
     std::size_t max_body = 1 << 20; ///< a longer answer is `too_large`
     /// Where several addresses serve the same: literal ones, "169.254.169.254", "fd00:ec2::254", of
-    /// both families, in the order of preference. The url's host only names it then. The second
-    /// family is tried beside the first after `family_delay` (happy eyeballs, RFC 8305) and the
-    /// first connection wins. Empty: the url's host.
+    /// both families, in the order of preference. The url's host, which can't be an IPv6 address
+    /// then, only names it. The second family is tried beside the first after `family_delay` (happy
+    /// eyeballs, RFC 8305) and the first connection wins; one that is kept is used again while it
+    /// leads to the first choice. Empty: the url's host.
     std::vector<std::string> addresses;
 };
 

@@ -129,4 +129,14 @@ class Simulator {
     Fd out_;
 };
 
+/// One metadata service at "127.0.0.1" and "::1", on one port: a simulator each.
+struct TwoFamilies {
+    [[nodiscard]] static bool possible() { return ::access("/proc/net/if_inet6", F_OK) == 0; }
+
+    Simulator v4;
+    Simulator v6{
+        "healthy",
+        {"--bind", "::1", "--metadata-port", v4.metadata.substr(v4.metadata.rfind(':') + 1)}};
+};
+
 } // namespace muster::testing

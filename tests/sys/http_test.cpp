@@ -12,6 +12,7 @@
 using namespace muster;
 using namespace std::chrono_literals;
 using muster::testing::Simulator;
+using muster::testing::TwoFamilies;
 
 namespace {
 
@@ -179,6 +180,74 @@ TEST_CASE("http: ten requests, one connection") {
     const auto after = simulator().state()["endpoint"];
     CHECK(after["requests"].get<int>() - before["requests"].get<int>() == 10);
     CHECK(after["connections"].get<int>() - before["connections"].get<int>() == 1);
+}
+
+TEST_CASE(
+    "http: where several addresses serve the same, the first one does, the other in its stead") {
+    if (!TwoFamilies::possible()) {
+        WARN("no IPv6 here");
+        return;
+    }
+    TwoFamilies both;
+    const std::string v4 = "127.0.0.1";
+    const std::string v6 = "::1";
+    const auto client = make_http_client({.tls = false});
+    /// Who answered.
+    const auto ask = [&](const std::vector<std::string>& addresses) {
+        const auto answer =
+            client->attempt({.url = both.v4.metadata + "/latest", .addresses = addresses});
+        return answer ? answer->address : answer.error().message;
+    };
+    const auto connections = [](Simulator& simulator) {
+        return simulator.state()["metadata"]["connections"].get<int>();
+    };
+    const std::string refuse = R"({"metadata": [{"refuse": true}]})";
+    SECTION("the first, whatever the url's host, and over one connection") {
+        for (int i = 0; i < 3; ++i)
+            CHECK(ask({v6, v4}) == v6);
+        CHECK(connections(both.v6) == 1);
+        CHECK(connections(both.v4) == 0);
+    }
+    SECTION("another order is another choice, though a connection is kept") {
+        CHECK(ask({v4, v6}) == v4);
+        CHECK(ask({v6, v4}) == v6);
+        CHECK(ask({v4, v6}) == v4);
+        CHECK(ask({v6}) == v6);
+    }
+    SECTION("the second where the first is refused, and the first once it is there") {
+        both.v4.swap(refuse);
+        CHECK(ask({v4, v6}) == v6);
+        CHECK(ask({v6, v4}) == v6);
+        CHECK(connections(both.v6) == 1);
+        both.v4.swap(R"({"metadata": []})");
+        CHECK(ask({v4, v6}) == v4);
+    }
+    SECTION("an IPv6 url takes no addresses: libcurl can't name it so; never the wrong one") {
+        CHECK_FALSE(client->attempt({.url = both.v6.metadata + "/latest", .addresses = {v4}}));
+    }
+    SECTION("none of them") {
+        both.v4.swap(refuse);
+        both.v6.swap(refuse);
+        const auto answer =
+            client->attempt({.url = both.v4.metadata + "/latest", .addresses = {v4, v6}});
+        REQUIRE_FALSE(answer);
+        CHECK(to_string(answer.error().code) == "refused");
+    }
+    SECTION("the next request without addresses goes to the url's own host") {
+        CHECK(ask({v6}) == v6);
+        CHECK(ask({}) == v4); // neither the kept connection nor the entry in the cache of names
+        both.v4.swap(refuse);
+        CHECK_THAT(ask({}), Catch::Contains("refused") || Catch::Contains("connect"));
+        CHECK(connections(both.v6) == 1);
+    }
+    SECTION("the next request without addresses uses the connection that led to its host") {
+        CHECK(ask({v4, v6}) == v4);
+        CHECK(ask({}) == v4);
+        CHECK(connections(both.v4) == 1);
+        both.v4.swap(refuse);
+        CHECK_THAT(ask({}), Catch::Contains("connect"));
+        CHECK(connections(both.v6) == 0);
+    }
 }
 
 TEST_CASE("http: a connection that was closed in the meantime is opened anew") {

@@ -52,7 +52,7 @@ struct MaintenanceEvent {
 /// Parsers; pure. `malformed` with what was found and expected.
 /// One line of printable ASCII, 255 characters at most: "spot", "euw1-az1", "Warmed:Running".
 [[nodiscard]] Result<std::string> parse_line(std::string_view text);
-/// The keys in the listing of tags/instance: one a line, no space, no "/".
+/// The keys in the listing of tags/instance, sorted.
 [[nodiscard]] Result<std::vector<std::string>> parse_tag_keys(std::string_view listing);
 /// 256 characters of UTF-8 at most, without control characters. May be empty.
 [[nodiscard]] Result<std::string> parse_tag_value(std::string_view text);

@@ -20,6 +20,15 @@ bool is_printable(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
 }
 
+/// What the service can list: "Access instance tags using the IMDS", in the EC2 User Guide.
+bool is_tag_key(std::string_view key) {
+    return !key.empty() && key.size() <= max_tag_key && key != "." && key != ".." &&
+           std::ranges::all_of(key, [](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      std::string_view("+-=.,_:@").contains(c);
+           });
+}
+
 bool is_utf8(const std::string& text) {
     try {
         static_cast<void>(Json(text).dump());
@@ -63,11 +72,8 @@ Result<std::string> parse_line(std::string_view text) {
 Result<std::vector<std::string>> parse_tag_keys(std::string_view listing) {
     std::vector<std::string> keys;
     for (const auto key : lines_of(listing)) {
-        // AWS lists no key that could not stand in a path.
-        const bool odd = key.empty() || key.size() > max_tag_key || !is_printable(key) ||
-                         key.find_first_of("/<>") != key.npos;
-        if (odd || keys.size() == max_listed_tags) {
-            return malformed("tags", "keys without a space or \"/\", one a line", key);
+        if (!is_tag_key(key) || keys.size() == max_listed_tags) {
+            return malformed("tags", "keys of letters, digits and \"+-=.,_:@\", one a line", key);
         }
         keys.emplace_back(key);
     }

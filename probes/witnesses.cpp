@@ -23,7 +23,8 @@ std::optional<std::string> against_mapping(const Files& files, Kernel& kernel,
     // With NVMe the kernel's own names say nothing of the mapping's.
     if (!disks || std::ranges::any_of(*disks, is_nvme)) return std::nullopt;
     for (const auto& [name, device] : mapping) {
-        if (name == "ami") continue; // says the same as "root", in the image's own words
+        // The root is there, whatever the image calls it; "swap" may be a file.
+        if (!name.starts_with("ephemeral") && !name.starts_with("ebs")) continue;
         const auto numbers = resolve_mapped_name(kernel, device);
         if (numbers && numbers->empty())
             return fmt::format("it says that {} is {}, and the kernel has no such disk", name,

@@ -108,7 +108,66 @@ TEST_CASE("boot: a healthy machine without disks is ready within a second or so"
     for (const auto& stage : machine.record.timings)
         stages.push_back(stage.name);
     std::ranges::sort(stages);
-    CHECK(stages == std::vector<std::string>{"disks", "metadata", "plan", "root"});
+    CHECK(stages == std::vector<std::string>{"disks", "metadata", "metadata again", "plan", "root"});
+}
+
+TEST_CASE("boot: a lie that was confirmed is found out before anything is written") {
+    Machine machine;
+    int documents = 0;
+    const auto other = R"({"instanceId": "i-0other", "imageId": "ami-1", "instanceType": "m3.large",
+        "accountId": "123456789012", "region": "eu-west-1", "availabilityZone": "eu-west-1a"})";
+    bool for_good = true;
+    machine.metadata.rule = [&](const std::string& path) -> std::optional<FakeMetadata::Answer> {
+        if (path != probes::identity_path) return std::nullopt;
+        ++documents;
+        // Three readings are another's; or, the other way round, one later reading is a lie.
+        if (for_good ? documents <= 3 : documents == 4) return FakeMetadata::status(200, other);
+        return std::nullopt;
+    };
+    SECTION("for good") {
+        machine.ephemeral("nvme1n1");
+        CHECK(told(machine.boots()) == "metadata-unstable!");
+        CHECK(machine.nothing_was_done());
+        const auto& finding = machine.record.findings.back();
+        CHECK(finding.subject == "identity");
+        REQUIRE(finding.evidence["seen"].size() == 2);
+        CHECK(finding.evidence["seen"][0]["instance_id"] == "i-0other");
+        CHECK(finding.evidence["seen"][1]["instance_id"] == "i-0abc");
+    }
+    SECTION("the lie came later, and went") {
+        for_good = false;
+        CHECK(told(machine.boots()) == "ready");
+        CHECK(machine.record.instance.id == "i-0abc");
+        CHECK(machine.record.metadata.disagreements == 1);
+    }
+}
+
+TEST_CASE("boot: the firmware names another instance") {
+    Machine machine;
+    SECTION("as the service does") {
+        machine.sysfs.put("/sys/class/dmi/id/board_asset_tag", "i-0abc\n");
+        CHECK(told(machine.boots()) == "ready");
+        CHECK(machine.record.instance.id == "i-0abc");
+    }
+    SECTION("for ever") {
+        machine.ephemeral("nvme1n1");
+        machine.sysfs.put("/sys/class/dmi/id/board_asset_tag", "i-0def\n");
+        CHECK(told(machine.boots()) == "metadata-unstable!");
+        CHECK(machine.nothing_was_done());
+        CHECK(machine.clock.elapsed() > 5s);
+        CHECK(machine.record.instance.id.empty());
+    }
+}
+
+TEST_CASE("boot: without a token, where that is allowed, is told") {
+    Machine machine;
+    machine.config.metadata.imdsv1 = true;
+    machine.metadata.rule = [&](const std::string& path) -> std::optional<FakeMetadata::Answer> {
+        if (path == "token") return FakeMetadata::status(404);
+        return FakeMetadata::status(200, machine.metadata.tree.at(path));
+    };
+    CHECK(told(machine.boots()) == "ready");
+    CHECK(machine.record.metadata.imdsv1);
 }
 
 TEST_CASE("boot: without metadata no disk is looked at, let alone changed") {

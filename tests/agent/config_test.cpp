@@ -420,7 +420,6 @@ TEST_CASE("rules between keys") {
 TEST_CASE("what is known but not supported yet is refused, its default is not") {
     const std::string refusal = ", which is not supported yet";
     check_each({
-        {R"({"metadata": {"imdsv1": true}})", "metadata.imdsv1: found true" + refusal},
         {R"({"ephemeral": {"on_foreign_data": "wipe"}})",
          "ephemeral.on_foreign_data: found \"wipe\"" + refusal},
         {R"({"ephemeral": {"on_foreign_data": "wipe-preformatted"}})",

@@ -37,14 +37,62 @@ class Commands(Case):
         self.assertEqual(self.ends(machine.run("plan"), 0).out, "nothing to do\n")
 
     def test_metadata(self):
-        _, machine = self.pair()
+        simulator, machine = self.pair()
         shown = self.json_of(machine, 0, "metadata")
         self.assertEqual(shown["instance"]["id"], "i-0123456789abcdef0")
         self.assertEqual(shown["block-device-mapping"]["ephemeral0"], "sdb")
         self.assertGreater(shown["requests"], 3)
+        values = {row["name"]: row for row in shown["values"]}
+        self.assertEqual(values["placement/availability-zone-id"]["value"], "euw1-az2")
+        self.assertEqual(values["placement/availability-zone-id"]["readings"], 3)
+        self.assertEqual(values["instance-life-cycle"]["value"], "on-demand")
+        self.assertEqual(values["services/partition"]["value"], "aws")
+        self.assertEqual(values["events/maintenance/scheduled"]["value"], [])
+        for absent in ("tags/instance", "iam/security-credentials", "spot/instance-action",
+                       "autoscaling/target-lifecycle-state", "user-data"):
+            self.assertEqual(values[absent]["status"], "absent")
+            self.assertIsNone(values[absent]["value"])
+        self.assertEqual(shown["endpoint"], simulator.metadata)
         text = self.ends(machine.run("metadata"), 0).out
         self.assertIn("i-0123456789abcdef0", text)
-        self.assertIn("ephemeral0 is sdb", text)
+        self.assertIn('"ephemeral0":"sdb"', text)
+        self.assertIn("(there is none)", text)
+        self.assertIn("fixed, 3 readings", text)
+
+    def test_metadata_secrets(self):
+        """Nothing that opens a door is printed, in any form, nor logged."""
+        simulator, machine = self.pair({"extends": "healthy.json", "instance": {
+            "iam": {"security-credentials": {"worker": {"$json": {
+                "Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": "ASIAKEYID",
+                "SecretAccessKey": "s3cret", "Token": "t0ken",
+                "Expiration": "${now+3600}"}}}},
+            "tags": {"instance": {"Name": "worker-7"}},
+            "user-data": "#cloud-config\npassword: hunter2\n"}})
+        for words in (("metadata",), ("metadata", "--json")):
+            outcome = self.ends(machine.run(*words, "--log-level", "debug"), 0)
+            for secret in ("ASIAKEYID", "s3cret", "t0ken", "hunter2"):
+                self.assertNotIn(secret, outcome.out + outcome.err)
+            for known in ("worker-7", "#cloud-config", '"worker"'):
+                self.assertIn(known, outcome.out)
+
+    def test_metadata_that_contradicts_itself(self):
+        simulator, machine = self.pair({"metadata": [
+            {"path": "meta-data/instance-type", "body": "m7i.large"}]})
+        shown = self.json_of(machine, 1, "metadata")
+        finding = shown["findings"][-1]
+        self.assertEqual((finding["code"], finding["subject"]),
+                         ("metadata-unstable", "instance-type"))
+        self.assertIn("m7i.large", finding["message"])
+        self.assertIn("m1.xlarge", finding["message"])
+
+    def test_without_a_token(self):
+        simulator, machine = self.pair({"options": {"imdsv1": True}, "metadata": [
+            {"path": "/latest/api/token", "status": 404}]},
+            metadata={"imdsv1": True})
+        shown = self.json_of(machine, 0, "metadata")
+        self.assertIs(shown["imdsv1"], True)
+        self.ends(machine.run("run"), 0)
+        self.assertIs(simulator.taken()[-1]["metadata"]["imdsv1"], True)
 
     def test_metadata_off(self):
         _, machine = self.pair("disabled")

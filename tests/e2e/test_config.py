@@ -31,7 +31,6 @@ ROWS = [
      "between 1 and 100"),
     ("half a confirmation", '{"metadata": {"confirmations": 2.5}}', "metadata.confirmations",
      "whole number"),
-    ("imdsv1", '{"metadata": {"imdsv1": true}}', "metadata.imdsv1", "not supported yet"),
     ("disks below zero", '{"ephemeral": {"expect": -1}}', "ephemeral.expect", "expected"),
     ("wiping", '{"ephemeral": {"on_foreign_data": "wipe"}}', "ephemeral.on_foreign_data",
      "not supported yet"),

@@ -20,7 +20,7 @@ constexpr Instant start{1000s};
 } // namespace
 
 TEST_CASE("confirmation: N equal readings in a row") {
-    Confirmation<std::string> value(3, 5s);
+    Confirmation<std::string> value(Need{3, 3, 5s});
     CHECK_FALSE(value.confirmed());
     value.add("a", start);
     value.add("a", start + 1s);
@@ -35,19 +35,82 @@ TEST_CASE("confirmation: N equal readings in a row") {
 }
 
 TEST_CASE("confirmation: a change starts the count anew, and is counted") {
-    Confirmation<std::string> value(3, 5s);
+    Confirmation<std::string> value(Need{3, 3, 5s});
     for (const char* reading : {"a", "a", "b", "b", "a", "a"})
         value.add(reading, start);
     CHECK_FALSE(value.confirmed());
     CHECK(value.in_a_row() == 2);
     CHECK(value.disagreements() == 2);
-    value.add("a", start);
+    CHECK(value.seen() == std::vector<std::string>{"a", "b"});
+    CHECK(value.doubtful());
+    value.add("a", start + 1s);
+    CHECK_FALSE(value.confirmed()); // one of the two was a lie: it must last
+    value.add("a", start + 5s);
     CHECK(value.confirmed());
     CHECK(value.value() == "a");
 }
 
+TEST_CASE("confirmation: what the kernel contradicts must last, as long as it does") {
+    Confirmation<std::string> value(Need{3, 3, 5s});
+    for (int i = 0; i < 4; ++i)
+        value.add("a", start + i * 1s, true);
+    CHECK(value.doubtful());
+    CHECK_FALSE(value.confirmed());
+    SECTION("the kernel was only late") {
+        value.add("a", start + 4s, false);
+        CHECK(value.confirmed());
+    }
+    SECTION("for ever: then so be it") {
+        value.add("a", start + 5s, true);
+        CHECK(value.confirmed());
+        CHECK(value.contradicted());
+    }
+}
+
+TEST_CASE("confirmation: what is known is sticky") {
+    Confirmation<std::string> value(Need{3, 3, 5s}, "a");
+    CHECK_FALSE(value.confirmed()); // not before it was looked at
+    SECTION("said again: once is enough") {
+        value.add("a", start);
+        CHECK(value.confirmed());
+        CHECK(value.seen().size() == 1);
+    }
+    SECTION("another value must last") {
+        for (int i = 0; i < 5; ++i)
+            value.add("b", start + i * 1s);
+        CHECK_FALSE(value.confirmed());
+        SECTION("and does") {
+            value.add("b", start + 5s);
+            CHECK(value.confirmed());
+            CHECK(value.value() == "b");
+            CHECK(value.seen() == std::vector<std::string>{"a", "b"});
+        }
+        SECTION("and goes away") {
+            value.add("a", start + 5s);
+            CHECK(value.confirmed());
+            CHECK(value.value() == "a");
+        }
+    }
+}
+
+TEST_CASE("confirmation: a live value is believed at once, its absence is not") {
+    Confirmation<std::string> value(Need{1, 3, 5s});
+    SECTION("there") {
+        value.add("a", start);
+        CHECK(value.confirmed());
+    }
+    SECTION("not there") {
+        value.add(std::nullopt, start);
+        value.add(std::nullopt, start + 5s);
+        CHECK_FALSE(value.confirmed());
+        value.add(std::nullopt, start + 6s);
+        CHECK(value.confirmed());
+        CHECK(value.value() == std::nullopt);
+    }
+}
+
 TEST_CASE("confirmation: an empty answer starts the count anew") {
-    Confirmation<std::string> value(3, 5s);
+    Confirmation<std::string> value(Need{3, 3, 5s});
     value.add("a", start);
     value.add("a", start);
     value.add_empty();
@@ -67,10 +130,10 @@ TEST_CASE("confirmation: an empty answer starts the count anew") {
 }
 
 TEST_CASE("confirmation: absence needs the span as well") {
-    Confirmation<std::string> value(3, 5s);
+    Confirmation<std::string> value(Need{3, 3, 5s});
     for (int i = 0; i < 5; ++i)
         value.add(std::nullopt, start + i * 1s);
-    CHECK(value.seems_absent());
+    CHECK(value.doubtful());
     CHECK_FALSE(value.confirmed()); // held for 4 s only
     SECTION("it lasts") {
         value.add(std::nullopt, start + 5s);
@@ -79,7 +142,7 @@ TEST_CASE("confirmation: absence needs the span as well") {
     }
     SECTION("a value comes: the false 404 has cost nothing but time") {
         value.add("a", start + 5s);
-        CHECK_FALSE(value.seems_absent());
+        CHECK_FALSE(value.doubtful());
         value.add("a", start + 5s);
         value.add("a", start + 5s);
         CHECK(value.confirmed());
@@ -88,7 +151,6 @@ TEST_CASE("confirmation: absence needs the span as well") {
     }
     SECTION("an empty answer starts the span anew") {
         value.add_empty();
-        CHECK_FALSE(value.seems_absent());
         for (int i = 0; i < 5; ++i)
             value.add(std::nullopt, start + 6s + i * 1s);
         CHECK_FALSE(value.confirmed());
@@ -96,7 +158,7 @@ TEST_CASE("confirmation: absence needs the span as well") {
         CHECK(value.confirmed());
     }
     SECTION("two readings far apart are not N") {
-        Confirmation<std::string> few(3, 5s);
+        Confirmation<std::string> few(Need{3, 3, 5s});
         few.add(std::nullopt, start);
         few.add(std::nullopt, start + 60s);
         CHECK_FALSE(few.confirmed());
@@ -116,7 +178,7 @@ TEST_CASE("confirmation: against a service that lies at random") {
             FakeClock clock;
             std::mt19937_64 random(seed);
             Schedule schedule({200ms, 5s}, seed);
-            Confirmation<int> value(3, 5s);
+            Confirmation<int> value(Need{3, 3, 5s});
             std::vector<std::optional<int>> answers; // -1 stands for an empty one
             std::vector<Instant> times;
             while (!value.confirmed() && clock.elapsed() < 150s) {

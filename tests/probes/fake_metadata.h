@@ -64,7 +64,7 @@ class FakeMetadata {
     Rule rule;
     FakeClock clock;
     FakeHttp http;
-    MetadataService service{http, clock, "http://imds"};
+    MetadataService service{http, clock, {.endpoint = "http://imds"}};
     std::vector<std::string> notices;
     std::vector<std::pair<std::string, Duration>> paths; ///< what was asked, and when
 

@@ -32,23 +32,30 @@ TEST_CASE("metadata service: a token once, used again and renewed before its end
 }
 
 TEST_CASE("metadata service: 401 renews the token, once a use") {
-    int refuse = 2;
+    int refuse = 1;
     FakeMetadata fake([&](const std::string& path) -> std::optional<FakeMetadata::Answer> {
         if (path != "token" && refuse-- > 0) return FakeMetadata::status(401);
         return std::nullopt;
     });
-    for (int i = 1; i <= 2; ++i) {
+    SECTION("that was all") {
+        CHECK(ask(fake) == "/dev/sda1");
+        CHECK(fake.asked("token") == 2);
+        CHECK(fake.http.requests.size() == 4);
+        CHECK(fake.service.counters().retries == 1);
+        CHECK(fake.service.counters().failures.at("http 401") == 1);
+    }
+    SECTION("still refused: given time, and a new token at the next use") {
+        refuse = 2;
         const auto read = ask(fake);
         REQUIRE_FALSE(read);
         CHECK(read.error().error.code == Errc::unauthorized);
         CHECK(read.error().of_service);
         CHECK_FALSE(read.error().final);
-        CHECK(fake.http.requests.size() == 2U * static_cast<unsigned>(i));
-        CHECK(fake.asked("token") == static_cast<unsigned>(i));
+        CHECK(fake.asked("token") == 2);
+        CHECK(fake.http.requests.size() == 4);
+        CHECK(ask(fake));
+        CHECK(fake.asked("token") == 3);
     }
-    CHECK(ask(fake));
-    CHECK(fake.asked("token") == 3);
-    CHECK(fake.service.counters().failures.at("http 401") == 2);
 }
 
 TEST_CASE("metadata service: each way of failing is told apart") {
@@ -159,4 +166,83 @@ TEST_CASE("metadata service: nothing is asked after the deadline, or waited for 
     CHECK(late.error().error.code == Errc::timed_out);
     CHECK(fake.http.requests.size() == 2);
     CHECK(fake.service.counters().requests == 2);
+}
+
+TEST_CASE("metadata service: without a token only where that is allowed, and it is told") {
+    int status = 404;
+    bool times_out = false;
+    const auto no_tokens = [&](const std::string& path) -> std::optional<FakeMetadata::Answer> {
+        if (path == "token") {
+            if (times_out) return fail(Errc::timed_out, "no answer");
+            return FakeMetadata::status(status);
+        }
+        return FakeMetadata::status(200, "sda1");
+    };
+    SECTION("allowed") {
+        SECTION("not found") {}
+        SECTION("not allowed") {
+            status = 405;
+        }
+        SECTION("the answer is lost") {
+            times_out = true;
+        }
+        FakeMetadata fake(no_tokens);
+        MetadataService service(fake.http, fake.clock, {.endpoint = "http://imds", .imdsv1 = true});
+        for (int i = 0; i < 3; ++i)
+            CHECK(service.read(mapping_path + "root", Deadline::in(fake.clock, 60s)) == "sda1");
+        CHECK(service.counters().imdsv1);
+        CHECK(fake.asked("token") == 1); // not before every reading
+        CHECK(fake.http.requests.back().headers.empty());
+    }
+    SECTION("allowed, but the service is switched off") {
+        status = 403;
+        FakeMetadata fake(no_tokens);
+        MetadataService service(fake.http, fake.clock, {.endpoint = "http://imds", .imdsv1 = true});
+        const auto read = service.read(mapping_path, Deadline::in(fake.clock, 60s));
+        REQUIRE_FALSE(read);
+        CHECK(read.error().final);
+        CHECK_FALSE(service.counters().imdsv1);
+    }
+    SECTION("not allowed") {
+        FakeMetadata fake(no_tokens);
+        REQUIRE_FALSE(ask(fake));
+        CHECK(fake.http.requests.size() == 1);
+        CHECK_FALSE(fake.service.counters().imdsv1);
+    }
+}
+
+TEST_CASE("metadata service: of two addresses the one that gives a token is kept") {
+    std::string answers = "fd00:ec2::254";
+    bool refuse = false;
+    FakeClock clock;
+    FakeHttp http([&](const HttpRequest& request) -> Result<HttpResponse> {
+        if (refuse) return fail(Errc::refused, "refused");
+        auto answer = FakeHttp::answer(200, request.method == "PUT" ? "token" : "sda1");
+        answer.address = answers;
+        return answer;
+    });
+    MetadataService service(http, clock, well_known_access());
+    const auto read = [&] { return service.read("meta-data/x", Deadline::in(clock, 60s)); };
+    SECTION("IPv6") {
+        CHECK(read() == "sda1");
+        CHECK(service.endpoint() == "http://[fd00:ec2::254]");
+        CHECK(http.requests.back().addresses.empty());
+        CHECK(http.requests.back().url == "http://[fd00:ec2::254]/2021-07-15/meta-data/x");
+    }
+    SECTION("IPv4") {
+        answers = "169.254.169.254";
+        CHECK(read() == "sda1");
+        CHECK(service.endpoint() == "http://169.254.169.254");
+        CHECK(http.requests.front().addresses ==
+              std::vector<std::string>{"169.254.169.254", "fd00:ec2::254"});
+    }
+    SECTION("after a failure the other one is preferred") {
+        MetadataService fresh(http, clock, well_known_access());
+        refuse = true;
+        CHECK_FALSE(fresh.read("meta-data/x", Deadline::in(clock, 60s)));
+        CHECK_FALSE(fresh.read("meta-data/x", Deadline::in(clock, 60s)));
+        const auto last = http.requests.size() - 1;
+        CHECK(http.requests[last].addresses.front() == "fd00:ec2::254");
+        CHECK(http.requests[last - 1].addresses.front() == "169.254.169.254");
+    }
 }

@@ -23,11 +23,20 @@ Pursued::Pursued(Instant start, std::uint64_t seed)
 void Pursued::step(MetadataService& service, Clock& clock, Deadline deadline) {
     trouble_ = read(service, clock, deadline);
     if (trouble_) {
-        // What was wrong before tells more than that the time is up.
-        if (!last_error_ || !deadline.passed(clock)) last_error_ = trouble_->error;
+        take_note(trouble_->error, deadline.passed(clock));
         ++failures_;
     }
     due_ = clock.now() + wait();
+}
+
+void Pursued::suffer_with(const Pursued& other, bool late) {
+    take_note(other.trouble_->error, late);
+    due_ = std::max(due_, other.due_);
+    (void)schedule_.next(); // one backoff, not many that take turns
+}
+
+void Pursued::take_note(const Error& error, bool late) {
+    if (!last_error_ || !late) last_error_ = error;
 }
 
 Duration Pursued::wait() {
@@ -37,6 +46,16 @@ Duration Pursued::wait() {
     return schedule_.between(spacing_low, spacing_high);
 }
 
+namespace {
+
+void suffer(const std::vector<Pursued*>& open, const Pursued& from, bool late) {
+    for (Pursued* other : open) {
+        if (other != &from) other->suffer_with(from, late);
+    }
+}
+
+} // namespace
+
 void pursue(const std::vector<Pursued*>& values, MetadataService& service, Clock& clock,
             Deadline deadline, const WaitNotice& notice) {
     std::vector<Pursued*> open = values;
@@ -44,16 +63,15 @@ void pursue(const std::vector<Pursued*>& values, MetadataService& service, Clock
         std::erase_if(open, [](const Pursued* value) { return value->done(); });
         const auto next = std::ranges::min_element(open, {}, &Pursued::due);
         if (next == open.end() || (*next)->due() >= deadline.at) break;
-        clock.sleep_until((*next)->due());
-        (*next)->step(service, clock, deadline);
-        const auto& trouble = (*next)->trouble();
+        Pursued* value = *next;
+        std::rotate(next, next + 1, open.end()); // of those that are due together, it is now last
+        clock.sleep_until(value->due());
+        value->step(service, clock, deadline);
+        const auto& trouble = value->trouble();
         if (!trouble) continue;
-        notice(trouble->error.message, (*next)->due());
+        notice(trouble->error.message, value->due());
+        if (trouble->of_service) suffer(open, *value, deadline.passed(clock));
         if (trouble->final) break;
-        if (!trouble->of_service) continue;
-        // What ails the service ails them all: one backoff, not many that take turns.
-        for (Pursued* other : open)
-            other->postpone((*next)->due());
     }
     for (const Pursued* value : values) {
         service.counters().retries += value->failures();

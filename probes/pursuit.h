@@ -58,7 +58,8 @@ class Pursued {
 
     /// Reads once and sets the time of the next reading.
     void step(MetadataService& service, Clock& clock, Deadline deadline);
-    void postpone(Instant to) { due_ = std::max(due_, to); }
+    /// Another value's reading found that the service itself is ailing: as if this one had.
+    void suffer_with(const Pursued& other, bool late);
 
     [[nodiscard]] virtual bool done() const = 0;
     [[nodiscard]] virtual unsigned disagreements() const = 0;
@@ -78,6 +79,8 @@ class Pursued {
 
   private:
     [[nodiscard]] Duration wait();
+    /// `late`: the deadline has passed. What was wrong before tells more than that.
+    void take_note(const Error& error, bool late);
 
     Schedule schedule_;
     Instant due_;
@@ -167,8 +170,9 @@ class Pursuit : public Pursued {
 };
 
 /// Reads them until each is done, or the deadline: each on its own schedule, the one that is due
-/// first, so that ten values cost about the time of one. Adds retries and disagreements to the
-/// service's counters.
+/// first, so that ten values cost about the time of one. What ails the service is waited out by all
+/// together, and then another one is read: a path that ails alone holds up nobody for ever. Adds
+/// retries and disagreements to the service's counters.
 void pursue(const std::vector<Pursued*>& values, MetadataService& service, Clock& clock,
             Deadline deadline, const WaitNotice& notice);
 

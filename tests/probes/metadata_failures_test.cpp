@@ -1,0 +1,739 @@
+// Each way in which the metadata service can fail, on a socket and through the real client: what
+// one reading makes of it, and what becomes of a boot's whole reading.
+#include <algorithm>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <optional>
+
+#include "tests/probes/simulated_service.h"
+
+using namespace muster;
+using namespace muster::probes;
+using namespace std::chrono_literals;
+using muster::testing::Simulator;
+
+namespace {
+
+/// One for all tests: a start costs a fifth of a second.
+Simulator& simulator() {
+    static Simulator instance("healthy");
+    return instance;
+}
+
+constexpr Duration for_ever = 1h;
+
+/// What a reading of one value meets.
+struct Met {
+    Errc code;
+    bool of_service = false;
+    bool final = false;
+};
+constexpr auto of_service = true;
+constexpr auto is_final = true;
+
+template <class T>
+struct Range {
+    T low;
+    T high;
+};
+
+struct Row {
+    const char* name;
+    std::string rules;             ///< of the simulator; @document etc. stand for paths
+    Duration until = for_ever;     ///< by the fake clock; from then on all is well
+    bool of_mapping = false;       ///< what is wrong with; else the identity
+    std::optional<Met> meets = {}; ///< by the first reading of that; nothing: a value
+    const char* says = "";         ///< the error's message, among other things
+    std::map<std::string, unsigned> counted = {}; ///< by the first reading: failures, and "empty"
+    /// Of a boot's reading of both: how each ends, what the service saw, seconds.
+    std::string identity = "right";
+    std::string mapping = "right";
+    Range<std::size_t> requests;
+    Range<double> took = {0.3, 0.51};
+    unsigned disagreements = 0;
+    std::string host = "127.0.0.1";
+};
+
+constexpr Range<double> whole_deadline = {144.9, 150.001};
+const auto least = fewest_requests;
+
+std::string replaced(std::string text, const std::string& mark, const std::string& by) {
+    for (auto at = text.find(mark); at != text.npos; at = text.find(mark, at + by.size()))
+        text.replace(at, mark.size(), by);
+    return text;
+}
+
+std::string script(std::string rules) {
+    rules = replaced(rules, "@document", "dynamic/instance-identity/document");
+    rules = replaced(rules, "@list", "meta-data/block-device-mapping/");
+    rules = replaced(rules, "@entry", "meta-data/block-device-mapping/ephemeral0");
+    rules = replaced(rules, "@values", R"(meta-data/*", "dynamic/*)");
+    rules = replaced(rules, "@token", "api/token");
+    rules = replaced(rules, "@service", simulator().metadata);
+    rules = replaced(rules, "@endpoint", simulator().endpoint);
+    return fmt::format(R"({{"metadata": [{}]}})", rules);
+}
+
+MetadataAccess access(const Row& row) {
+    return {.endpoint = replaced(simulator().metadata, "127.0.0.1", row.host)};
+}
+
+/// The row's script from now, and until its end by that clock.
+void begin(SimulatedBoot& boot, const Row& row) {
+    simulator().swap(script(row.rules));
+    simulator().forget();
+    boot.http.before = [&boot, &row, well = false]() mutable {
+        if (well || boot.clock.elapsed() < row.until) return;
+        well = true;
+        simulator().swap(script(""));
+    };
+}
+
+std::string told(const std::optional<Met>& met) {
+    if (!met) return "a value";
+    return fmt::format("{}{}{}", to_string(met->code), met->of_service ? ", of the service" : "",
+                       met->final ? ", final" : "");
+}
+
+template <class T>
+std::optional<ReadingError> error_of(const Reading<T>& reading) {
+    return reading ? std::nullopt : std::optional(reading.error());
+}
+
+std::map<std::string, unsigned> counted(const MetadataCounters& counters) {
+    auto all = counters.failures;
+    if (counters.empty > 0) all["empty"] = counters.empty;
+    return all;
+}
+
+void check_first_reading(const Row& row) {
+    SimulatedBoot boot(access(row));
+    begin(boot, row);
+    const auto error = row.of_mapping ? error_of(read_mapping(boot.service, boot.soon()))
+                                      : error_of(read_identity(boot.service, boot.soon()));
+    const auto met = error ? std::optional(Met{error->error.code, error->of_service, error->final})
+                           : std::nullopt;
+    CHECK(told(met) == told(row.meets));
+    if (error) CHECK_THAT(error->error.message, Catch::Contains(row.says));
+    CHECK(counted(boot.service.counters()) == row.counted);
+}
+
+/// Whatever the service does: only its own paths are asked for, always with a token; nothing that
+/// it redirects to, or names as a proxy, gets anything; nothing it says gets raw into a log.
+void check_manners(const std::vector<Simulator::Json>& asked, const SimulatedBoot& boot) {
+    for (const auto& line : asked) {
+        INFO(line.dump());
+        const bool token = line["method"] == "PUT" && line["path"] == "/latest/api/token";
+        const bool value = line["method"] == "GET" && line["token"] == true &&
+                           line["path"].get<std::string>().starts_with("/2021-07-15/");
+        CHECK((token || value));
+    }
+    CHECK(simulator().recorded().empty());
+    for (const auto& notice : boot.notices) {
+        INFO(notice);
+        CHECK(std::ranges::all_of(notice, [](char c) { return c >= ' ' && c < 0x7f; }));
+    }
+}
+
+/// Attempts that never became a request: nobody took them.
+unsigned unseen(const Row& row, const MetadataCounters& counters) {
+    unsigned sum = 0;
+    for (const auto& [why, count] : counters.failures) {
+        const bool hung = why == "timed_out" && row.rules.find("drop_connects") != row.rules.npos;
+        if (why == "refused" || why == "unreachable" || hung) sum += count;
+    }
+    return sum;
+}
+
+void check_whole_reading(const Row& row) {
+    SimulatedBoot boot(access(row));
+    begin(boot, row);
+    const auto metadata = boot.read();
+    const auto asked = simulator().asked();
+    const auto& counters = boot.service.counters();
+    const double took = seconds(boot.clock.elapsed());
+    UNSCOPED_INFO(asked.size() << " requests seen, " << counters.requests << " attempts, " << took
+                               << " s");
+    CHECK(ending(metadata.identity, healthy_identity) == row.identity);
+    CHECK(ending(metadata.mapping, healthy_mapping) == row.mapping);
+    CHECK(asked.size() >= row.requests.low);
+    CHECK(asked.size() <= row.requests.high);
+    CHECK(counters.requests == asked.size() + unseen(row, counters));
+    CHECK(took >= row.took.low);
+    CHECK(took <= row.took.high);
+    CHECK(counters.disagreements == row.disagreements);
+    check_manners(asked, boot);
+}
+
+template <std::size_t N>
+void check(const Row (&table)[N]) {
+    for (const auto& row : table) {
+        INFO(row.name);
+        check_first_reading(row);
+        check_whole_reading(row);
+    }
+}
+
+} // namespace
+
+TEST_CASE("metadata failures: no answer") {
+    const Row table[] = {
+        {.name = "refused for 5 s",
+         .rules = R"({"refuse": true})",
+         .until = 5s,
+         .meets = Met{Errc::refused, of_service},
+         .counted = {{"refused", 1}},
+         .requests = {least, least},
+         .took = {5.3, 10.6}},
+        {.name = "refused for ever",
+         .rules = R"({"refuse": true})",
+         .meets = Met{Errc::refused, of_service},
+         .counted = {{"refused", 1}},
+         .identity = "refused",
+         .mapping = "refused",
+         .requests = {0, 0},
+         .took = whole_deadline},
+        {.name = "unreachable", // TCP has no way to a broadcast address
+         .rules = "",
+         .meets = Met{Errc::unreachable, of_service},
+         .counted = {{"unreachable", 1}},
+         .identity = "unreachable",
+         .mapping = "unreachable",
+         .requests = {0, 0},
+         .took = whole_deadline,
+         .host = "127.255.255.255"},
+        {.name = "timeout at connect",
+         .rules = R"({"drop_connects": true})",
+         .until = 900ms,
+         .meets = Met{Errc::timed_out, of_service},
+         .counted = {{"timed_out", 1}},
+         .requests = {least, least},
+         .took = {1.3, 2.5}},
+        {.name = "slow loris",
+         .rules = R"({"path": "@document", "times": 1, "drip": 0.5})",
+         .meets = Met{Errc::timed_out, of_service},
+         .counted = {{"timed_out", 1}},
+         .requests = {least + 1, least + 1},
+         .took = {2.3, 3.5}},
+        {.name = "reset in the body",
+         .rules = R"({"path": "@document", "times": 1, "reset": 5})",
+         .meets = Met{Errc::transient, of_service},
+         .counted = {{"transient", 1}},
+         .requests = {least + 1, least + 1},
+         .took = {0.3, 0.71}},
+        {.name = "shorter than it says",
+         .rules = R"({"path": "@document", "times": 1, "length_off_by": 7})",
+         .meets = Met{Errc::transient, of_service},
+         .counted = {{"transient", 1}},
+         .requests = {least + 1, least + 1},
+         .took = {0.3, 0.71}},
+        {.name = "longer than it says", // the rest may spoil the next answer, too
+         .rules = R"({"path": "@document", "times": 1, "length_off_by": -7})",
+         .meets = Met{Errc::malformed},
+         .says = "expected a JSON object",
+         .requests = {least + 1, least + 2},
+         .took = {0.3, 1.11}},
+        {.name = "longer than it says, and a value by its look",
+         .rules = R"({"path": "@entry", "times": 1, "length_off_by": -1, "keep_alive": false})",
+         .of_mapping = true,
+         .requests = {least + 8, least + 8},
+         .took = {5.1, 5.3},
+         .disagreements = 1},
+        {.name = "oversized",
+         .rules = R"({"path": "@document", "times": 1, "oversized": 4000000})",
+         .meets = Met{Errc::too_large, of_service},
+         .counted = {{"too_large", 1}},
+         .requests = {least + 1, least + 1},
+         .took = {0.3, 0.71}},
+        {.name = "not HTTP",
+         .rules = R"({"path": "@document", "times": 1, "raw": "SSH-2.0-x\r\n"})",
+         .meets = Met{Errc::malformed, of_service},
+         .counted = {{"malformed", 1}},
+         .requests = {least + 1, least + 1},
+         .took = {0.3, 0.71}},
+    };
+    check(table);
+}
+
+TEST_CASE("metadata failures: an answer that says no") {
+    const Row table[] = {
+        {.name = "401 once: a new token, and the reading succeeds",
+         .rules = R"({"path": "@document", "times": 1, "status": 401})",
+         .counted = {{"http 401", 1}},
+         .requests = {least + 2, least + 2}},
+        {.name = "401 to everything for 10 s: one new token a use",
+         .rules = R"({"path": ["@values"], "status": 401})",
+         .until = 10s,
+         .meets = Met{Errc::unauthorized, of_service},
+         .counted = {{"http 401", 2}},
+         .requests = {least + 4 * 3, least + 4 * 20},
+         .took = {10.3, 15.6}},
+        {.name = "401 for ever: kept on until the deadline",
+         .rules = R"({"path": ["@values"], "status": 401})",
+         .meets = Met{Errc::unauthorized, of_service},
+         .counted = {{"http 401", 2}},
+         .identity = "unauthorized",
+         .mapping = "unauthorized",
+         .requests = {4 * 40, 4 * 90},
+         .took = whole_deadline},
+        {.name = "403 to the token: switched off",
+         .rules = R"({"status": 403})",
+         .meets = Met{Errc::denied, of_service, is_final},
+         .says = "switched off for this instance",
+         .counted = {{"http 403", 1}},
+         .identity = "denied",
+         .mapping = "denied",
+         .requests = {1, 1},
+         .took = {0, 0}},
+        {.name = "403 to a value for 5 s",
+         .rules = R"({"path": "@document", "status": 403})",
+         .until = 5s,
+         .meets = Met{Errc::denied},
+         .says = "answered 403, expected 200",
+         .counted = {{"http 403", 1}},
+         .requests = {least + 3, least + 20},
+         .took = {5.3, 10.6}},
+        {.name = "404 for 2 s",
+         .rules = R"({"path": "@document", "status": 404})",
+         .until = 2s,
+         .meets = Met{Errc::absent},
+         .counted = {{"http 404", 1}},
+         .requests = {least + 1, least + 1},
+         .took = {2.8, 3.1},
+         .disagreements = 1},
+        {.name = "404 for ever is believed after 5 s",
+         .rules = R"({"path": "@document", "status": 404})",
+         .meets = Met{Errc::absent},
+         .counted = {{"http 404", 1}},
+         .identity = "absent",
+         .requests = {least, least},
+         .took = {5, 5.1}},
+        {.name = "404 for the list, likewise",
+         .rules = R"({"path": "@list", "status": 404})",
+         .of_mapping = true,
+         .meets = Met{Errc::absent},
+         .counted = {{"http 404", 1}},
+         .mapping = "absent",
+         .requests = {1 + 3 + 3, 1 + 3 + 3},
+         .took = {5, 5.1}},
+        {.name = "404 to the token says nothing of the values",
+         .rules = R"({"path": "@token", "status": 404})",
+         .meets = Met{Errc::transient, of_service},
+         .counted = {{"http 404", 1}},
+         .identity = "transient",
+         .mapping = "transient",
+         .requests = {40, 90},
+         .took = whole_deadline},
+        {.name = "an entry that vanishes between the list and its reading",
+         .rules = R"({"path": "@entry", "times": 1, "status": 404})",
+         .of_mapping = true,
+         .meets = Met{Errc::conflict},
+         .counted = {{"http 404", 1}},
+         .requests = {least + 4, least + 4},
+         .took = {0.3, 0.71}},
+        {.name = "an entry that is listed and never there",
+         .rules = R"({"path": "@entry", "status": 404})",
+         .of_mapping = true,
+         .meets = Met{Errc::conflict},
+         .counted = {{"http 404", 1}},
+         .mapping = "conflict",
+         .requests = {4 + 4 * 40, 4 + 4 * 90},
+         .took = whole_deadline},
+        {.name = "400 to the token: our request is wrong, and stays so",
+         .rules = R"({"path": "@token", "status": 400})",
+         .meets = Met{Errc::malformed, of_service, is_final},
+         .says = "answered 400",
+         .counted = {{"http 400", 1}},
+         .identity = "malformed",
+         .mapping = "malformed",
+         .requests = {1, 1},
+         .took = {0, 0}},
+        {.name = "400 to a value",
+         .rules = R"({"path": "@document", "status": 400})",
+         .meets = Met{Errc::malformed},
+         .says = "answered 400",
+         .counted = {{"http 400", 1}},
+         .identity = "malformed",
+         .requests = {25 + 40, 25 + 90},
+         .took = whole_deadline},
+        {.name = "500, 502, 504",
+         .rules = R"({"path": "@document", "sequence":
+                      [{"status": 500}, {"status": 502}, {"status": 504}]})",
+         .meets = Met{Errc::transient},
+         .counted = {{"http 500", 1}},
+         .requests = {least + 3, least + 3},
+         .took = {0.3, 1.91}},
+        {.name = "302, to the service itself and to another",
+         .rules = R"({"path": "@document", "sequence":
+                      [{"redirect": "@service/elsewhere"}, {"redirect": "@endpoint/elsewhere"},
+                       {"redirect": "@service/latest/@document", "status": 307}]})",
+         .meets = Met{Errc::malformed},
+         .says = "answered 302",
+         .counted = {{"http 302", 1}},
+         .requests = {least + 3, least + 3},
+         .took = {0.3, 1.91}},
+        {.name = "302 to the token",
+         .rules = R"({"path": "@token", "times": 1, "redirect": "@endpoint/elsewhere"})",
+         .meets = Met{Errc::malformed, of_service},
+         .counted = {{"http 302", 1}},
+         .requests = {least + 1, least + 1},
+         .took = {0.3, 0.71}},
+    };
+    check(table);
+}
+
+TEST_CASE("metadata failures: asked to slow down") {
+    const Row table[] = {
+        {.name = "503 to everything for 5 s, without a time",
+         .rules = R"({"status": 503})",
+         .until = 5s,
+         .meets = Met{Errc::throttled, of_service},
+         .counted = {{"http 503", 1}},
+         .requests = {least + 3, least + 20},
+         .took = {5.3, 10.6}},
+        {.name = "503 to the document for ever: the mapping is read all the same",
+         .rules = R"({"path": "@document", "status": 503})",
+         .meets = Met{Errc::throttled, of_service},
+         .counted = {{"http 503", 1}},
+         .identity = "throttled",
+         .requests = {25 + 40, 25 + 90},
+         .took = whole_deadline},
+        {.name = "429, in seconds",
+         .rules = R"({"path": "@document", "times": 1, "status": 429, "retry_after": 3})",
+         .meets = Met{Errc::throttled, of_service},
+         .counted = {{"http 429", 1}},
+         .requests = {least + 1, least + 1},
+         .took = {3.3, 3.51}},
+        {.name = "503, as a date",
+         .rules = R"({"path": "@token", "times": 1, "status": 503, "retry_after_date": 4})",
+         .meets = Met{Errc::throttled, of_service},
+         .counted = {{"http 503", 1}},
+         .requests = {least + 1, least + 1},
+         .took = {2.9, 6.0}},
+        {.name = "503 twice, then right",
+         .rules = R"({"path": "@document", "times": 2, "status": 503, "retry_after": 2})",
+         .meets = Met{Errc::throttled, of_service},
+         .counted = {{"http 503", 1}},
+         .requests = {least + 2, least + 2},
+         .took = {4.3, 4.51}},
+        {.name = "no more than 30 s of the deadline",
+         .rules = R"({"path": "@document", "times": 1, "status": 429, "retry_after": 86400})",
+         .meets = Met{Errc::throttled, of_service},
+         .counted = {{"http 429", 1}},
+         .requests = {least + 1, least + 1},
+         .took = {30.3, 30.51}},
+        {.name = "a time that is none",
+         .rules = R"({"path": "@document", "sequence":
+                      [{"status": 429, "retry_after": "soon"}, {"status": 503, "retry_after": -5},
+                       {"status": 503, "retry_after_date": -3600}]})",
+         .meets = Met{Errc::throttled, of_service},
+         .counted = {{"http 429", 1}},
+         .requests = {least + 3, least + 3},
+         .took = {0.3, 1.91}},
+    };
+    check(table);
+}
+
+TEST_CASE("metadata failures: an answer that is none") {
+    const Row table[] = {
+        {.name = "nothing",
+         .rules = R"({"path": "@document", "times": 2, "empty": true})",
+         .meets = Met{Errc::empty},
+         .counted = {{"empty", 1}},
+         .requests = {least + 2, least + 2},
+         .took = {0.3, 1.11}},
+        {.name = "nothing in place of the token",
+         .rules = R"({"path": "@token", "times": 1, "empty": true})",
+         .meets = Met{Errc::empty, of_service},
+         .counted = {{"empty", 1}},
+         .requests = {least + 1, least + 1},
+         .took = {0.3, 0.71}},
+        {.name = "a proxy's page in place of the token",
+         .rules = R"({"html": true})",
+         .until = 5s,
+         .meets = Met{Errc::empty, of_service},
+         .says = "something else may sit at that address",
+         .counted = {{"empty", 1}},
+         .requests = {least + 3, least + 20},
+         .took = {5.3, 10.6}},
+        {.name = "a proxy's page in place of the document",
+         .rules = R"({"path": "@document", "times": 2, "html": true})",
+         .meets = Met{Errc::malformed},
+         .says = "expected a JSON object",
+         .requests = {least + 2, least + 2},
+         .took = {0.3, 1.11}},
+        {.name = "a proxy's page in place of the list",
+         .rules = R"({"path": "@list", "times": 1, "html": true})",
+         .of_mapping = true,
+         .meets = Met{Errc::malformed},
+         .says = "expected names",
+         .requests = {least + 1, least + 1},
+         .took = {0.3, 0.71}},
+        {.name = "a proxy's page in place of an entry",
+         .rules = R"({"path": "@entry", "times": 1, "html": true})",
+         .of_mapping = true,
+         .meets = Met{Errc::malformed},
+         .says = "expected a device",
+         .requests = {least + 4, least + 4},
+         .took = {0.3, 0.71}},
+        {.name = "binary",
+         .rules = R"({"path": ["@values"], "times": 1, "binary": 300, "each_path": true})",
+         .meets = Met{Errc::malformed},
+         .requests = {least + 1 + 36, least + 1 + 36},
+         .took = {0.3, 21.8}},
+        {.name = "a document that is no UTF-8",
+         .rules = R"({"path": "@document", "times": 1, "raw":
+                      "HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"instanceId\":\"i-\u00ff\"}"})",
+         .meets = Met{Errc::malformed},
+         .says = R"(found "{"instanceId":"i-?"}")",
+         .requests = {least + 1, least + 1},
+         .took = {0.3, 0.71}},
+        {.name = "an entry that is no UTF-8",
+         .rules = R"({"path": "@entry", "times": 1, "raw":
+                      "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nsd\u00ff"})",
+         .of_mapping = true,
+         .meets = Met{Errc::malformed},
+         .says = R"(found "sd?")",
+         .requests = {least + 4, least + 4},
+         .took = {0.3, 0.71}},
+    };
+    check(table);
+}
+
+TEST_CASE("metadata failures: the same in another shape is the same") {
+    const auto shaped = [](const char* name, const std::string& shape) {
+        return Row{.name = name, .rules = shape, .of_mapping = true, .requests = {least, least}};
+    };
+    const Row table[] = {
+        shaped("a newline at the end", R"({"path": ["@values"], "trailing_newline": true})"),
+        shaped("CRLF", R"({"path": ["@values"], "crlf": true, "trailing_newline": true})"),
+        shaped("each name twice", R"({"path": "@list", "duplicate": true})"),
+        shaped("another each time",
+               R"({"path": "@list", "sequence": [{"crlf": true, "trailing_newline": true},
+                                                 "right", {"duplicate": true}]},
+                  {"path": "@entry", "sequence": [{"body": "/dev/sdb"}, "right",
+                                                  {"body": "/dev/sdb\r\n"}]})"),
+        shaped("without a length", R"({"path": ["@values"], "chunked": true})"),
+    };
+    check(table);
+}
+
+TEST_CASE("metadata failures: none: one connection, one token, no request too many") {
+    simulator().swap(script(""));
+    simulator().forget();
+    SimulatedBoot boot({.endpoint = simulator().metadata});
+    const auto metadata = boot.read();
+    CHECK(ending(metadata.identity, healthy_identity) == "right");
+    CHECK(ending(metadata.mapping, healthy_mapping) == "right");
+    const auto state = simulator().state()["metadata"];
+    CHECK(state["connections"] == 1);
+    CHECK(state["requests"] == 1 + 3 * (1 + 1 + 7));
+    CHECK(state["by_path"]["PUT /latest/api/token"] == 1);
+    CHECK(boot.service.counters().requests == 28);
+    CHECK(boot.service.counters().retries == 0);
+    CHECK(boot.service.counters().failures.empty());
+    CHECK(boot.clock.elapsed() <= 500ms);
+    CHECK(boot.notices.empty());
+}
+
+TEST_CASE("metadata failures: a name in each of its spellings") {
+    simulator().swap(script(R"({"path": "@list*", "instance": {"block-device-mapping": {
+        "ephemeral0": "sdb", "ephemeral1": "/dev/sdc", "ephemeral2": "xvdd",
+        "ephemeral3": "/dev/xvde", "ami": "sda1", "root": "/dev/sda1"}}})"));
+    SimulatedBoot boot({.endpoint = simulator().metadata});
+    const auto metadata = boot.read();
+    CHECK(ending(metadata.mapping, {{"ami", "sda1"},
+                                    {"ebs1", "sdf"},
+                                    {"ephemeral0", "sdb"},
+                                    {"ephemeral1", "sdc"},
+                                    {"ephemeral2", "xvdd"},
+                                    {"ephemeral3", "xvde"},
+                                    {"root", "sda1"}}) == "right");
+    CHECK(metadata.mapping.disagreements == 0);
+}
+
+TEST_CASE("metadata failures: a token is used until shortly before its end") {
+    simulator().swap(script(""));
+    simulator().forget();
+    SimulatedBoot boot({.endpoint = simulator().metadata});
+    const auto read_after = [&](Duration wait) {
+        boot.clock.advance(wait);
+        CHECK(read_identity(boot.service, boot.soon()));
+        return simulator().state()["metadata"]["by_path"]["PUT /latest/api/token"].get<int>();
+    };
+    CHECK(read_after(0s) == 1);
+    CHECK(read_after(100s) == 1);
+    CHECK(read_after(169s) == 1);
+    CHECK(read_after(1s) == 2); // of 300 s there are 30 left
+    CHECK(read_after(0s) == 2);
+    CHECK(boot.service.counters().failures.empty());
+    CHECK(simulator().state()["metadata"]["connections"] == 1);
+}
+
+TEST_CASE("metadata failures: tokens that have ended when they come are renewed once a use") {
+    simulator().swap(R"({"metadata": [], "options": {"token_lifetime": 0}})");
+    simulator().forget();
+    SimulatedBoot boot({.endpoint = simulator().metadata});
+    for (unsigned use = 1; use <= 3; ++use) {
+        const auto read = read_identity(boot.service, boot.soon());
+        REQUIRE_FALSE(read);
+        CHECK(told(Met{read.error().error.code, read.error().of_service, read.error().final}) ==
+              "unauthorized, of the service");
+        CHECK(simulator().asked().size() == 4 * use); // PUT, 401, PUT, 401
+    }
+    simulator().swap(R"({"options": {"token_lifetime": null}})");
+    CHECK(read_identity(boot.service, boot.soon()));
+    CHECK(simulator().asked().size() == 4 * 3 + 2);
+}
+
+namespace {
+
+/// For as long as it lives, the environment names this as everybody's proxy.
+struct EnvironmentProxy {
+    explicit EnvironmentProxy(const std::string& address) {
+        for (const char* name : names)
+            ::setenv(name, address.c_str(), 1);
+    }
+    EnvironmentProxy(const EnvironmentProxy&) = delete;
+    EnvironmentProxy& operator=(const EnvironmentProxy&) = delete;
+    ~EnvironmentProxy() {
+        for (const char* name : names)
+            ::unsetenv(name);
+    }
+    static constexpr const char* names[] = {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"};
+};
+
+} // namespace
+
+TEST_CASE("metadata failures: a proxy of the environment is not asked") {
+    simulator().swap(script(""));
+    simulator().forget();
+    // One that records, and one that isn't there.
+    for (const auto& address : {simulator().endpoint, std::string("http://127.0.0.1:9")}) {
+        const EnvironmentProxy proxy(address);
+        SimulatedBoot boot({.endpoint = simulator().metadata});
+        CHECK(ending(boot.read().identity, healthy_identity) == "right");
+    }
+    CHECK(simulator().recorded().empty());
+    CHECK(simulator().state()["endpoint"]["connections"] == 0);
+}
+
+namespace {
+
+struct Load {
+    unsigned fewest = ~0U;
+    unsigned most = 0;
+    unsigned sum = 0;
+};
+
+/// Requests in 150 s that nothing makes better.
+Load load_of(const std::string& rules, unsigned seeds) {
+    simulator().swap(script(rules));
+    Load load;
+    for (unsigned seed = 1; seed <= seeds; ++seed) {
+        SimulatedBoot boot({.endpoint = simulator().metadata});
+        const auto metadata = boot.read(150s, seed);
+        CHECK_FALSE(metadata.identity.value);
+        CHECK(boot.clock.elapsed() <= 150s);
+        const auto requests = boot.service.counters().requests;
+        load.fewest = std::min(load.fewest, requests);
+        load.most = std::max(load.most, requests);
+        load.sum += requests;
+    }
+    return load;
+}
+
+} // namespace
+
+// Full jitter below a ceiling of 0.2, 0.4, 0.8, 1.6, 3.2 and then 5 s: five readings in 3.1 s, then
+// one in 2.5 s on average: 65 in 150 s. The deviation of that is 4.4; five of them each way.
+TEST_CASE("metadata failures: a failing service sees no more than the schedule gives") {
+    struct Fault {
+        const char* name;
+        const char* rules;
+        unsigned a_reading; ///< requests
+        unsigned others;    ///< whatever the number of readings
+    };
+    const Fault table[] = {
+        {"refused", R"({"refuse": true})", 1, 0},
+        {"503 to everything", R"({"status": 503})", 1, 0},
+        {"503 to the values", R"({"path": ["@values"], "status": 503})", 1, 1},
+        {"401 to the values", R"({"path": ["@values"], "status": 401})", 4, 0},
+    };
+    for (const auto& [name, rules, a_reading, others] : table) {
+        INFO(name);
+        constexpr unsigned seeds = 20;
+        const auto load = load_of(rules, seeds);
+        WARN(name << ": " << load.fewest << " to " << load.most << " requests in 150 s, "
+                  << load.sum / seeds << " on average");
+        CHECK(load.fewest >= 43 * a_reading + others);
+        CHECK(load.most <= 87 * a_reading + others);
+        CHECK(load.sum / seeds >= 60 * a_reading);
+        CHECK(load.sum / seeds <= 70 * a_reading + others);
+    }
+}
+
+namespace {
+
+/// Requests for a token, and for values without one and with one.
+std::string asked_so() {
+    int tokens = 0;
+    int bare = 0;
+    int values = 0;
+    for (const auto& line : simulator().asked())
+        ++(line["method"] == "PUT" ? tokens : line["token"] == true ? values : bare);
+    return fmt::format("{} tokens, {} values without one, {} with one", tokens, bare, values);
+}
+
+} // namespace
+
+TEST_CASE("metadata failures: without a token only where that is allowed") {
+    struct Refusal {
+        const char* name;
+        const char* rules; ///< of the token
+        bool service_has_v1;
+        const char* allowed;     ///< how it ends, and what was asked, where `imdsv1` is true
+        const char* not_allowed; ///< and where it is false
+    };
+    const char* never = ", 0 values without one, 0 with one";
+    const Refusal table[] = {
+        {"tokens are to be had", "", true, "right, 1 tokens, 0 values without one, 27 with one",
+         "right, 1 tokens, 0 values without one, 27 with one"},
+        {"404", R"({"path": "@token", "status": 404})", true,
+         "right, 1 tokens, 27 values without one, 0 with one", never},
+        {"405", R"({"path": "@token", "status": 405})", true,
+         "right, 1 tokens, 27 values without one, 0 with one", never},
+        {"501", R"({"path": "@token", "status": 501})", true,
+         "right, 1 tokens, 27 values without one, 0 with one", never},
+        {"the answer is lost", R"({"path": "@token", "times": 1, "blackhole": true})", true,
+         "right, 1 tokens, 27 values without one, 0 with one",
+         "right, 2 tokens, 0 values without one, 27 with one"},
+        {"only not now", R"({"path": "@token", "times": 2, "status": 503})", true,
+         "right, 3 tokens, 0 values without one, 27 with one",
+         "right, 3 tokens, 0 values without one, 27 with one"},
+        {"404 once, and tokens are needed", R"({"path": "@token", "times": 1, "status": 404})",
+         false, "right, 2 tokens, 1 values without one, 27 with one",
+         "right, 2 tokens, 0 values without one, 27 with one"},
+        {"404, and tokens are needed", R"({"path": "@token", "status": 404})", false,
+         "unauthorized, ", never},
+        {"switched off", R"({"status": 403})", true,
+         "denied, 1 tokens, 0 values without one, 0 with one",
+         "denied, 1 tokens, 0 values without one, 0 with one"},
+    };
+    for (const auto& row : table) {
+        for (const bool allowed : {true, false}) {
+            INFO(row.name << (allowed ? ", allowed" : ", not allowed"));
+            simulator().swap(fmt::format(R"({{"options": {{"imdsv1": {}}}}})", row.service_has_v1));
+            simulator().swap(script(row.rules));
+            simulator().forget();
+            SimulatedBoot boot({.endpoint = simulator().metadata, .imdsv1 = allowed});
+            const auto metadata = boot.read(20s);
+            const auto asked = asked_so();
+            CHECK_THAT(ending(metadata.identity, healthy_identity) + ", " + asked,
+                       Catch::Contains(allowed ? row.allowed : row.not_allowed));
+            const bool taken_without = allowed && asked.find(" 27 values without") != asked.npos;
+            CHECK(boot.service.counters().imdsv1 == taken_without);
+        }
+    }
+    simulator().swap(R"({"options": {"imdsv1": false}})");
+}

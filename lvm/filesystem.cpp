@@ -62,7 +62,7 @@ std::expected<void, Failure> make(const Machine& machine, const Plan& plan,
                                   const MakeFilesystem& step, Deadline deadline) {
     const auto node = find_volume(machine, plan, step.volume.name, deadline);
     if (!node) return std::unexpected(node.error());
-    const auto need = filesystem_needed(node->content, step.volume);
+    const auto need = filesystem_needed(node->content, step.volume, step.maybe_raw);
     if (!need) return std::unexpected(Failure{need.error().reason, need.error().message});
     if (*need == FilesystemNeed::none) return {};
 

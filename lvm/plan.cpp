@@ -156,17 +156,27 @@ class Planner {
         return found == now_.active.end() ? nullptr : &found->second;
     }
 
+    static bool made_for_filesystem(const LogicalVolume& volume) {
+        return std::ranges::any_of(volume.tags, [](const std::string& tag) {
+            return tag == filesystem_tag(Filesystem::xfs) ||
+                   tag == filesystem_tag(Filesystem::ext4);
+        });
+    }
+
     void plan_existing_volume(const VolumeGroup& group, const VolumeLayout& volume) {
         if (volume.filesystem == Filesystem::none) return;
         const auto logical = std::ranges::find(group.logical, volume.name, &LogicalVolume::name);
+        const bool maybe_raw = !made_for_filesystem(*logical);
         const auto* node = active(volume);
         if (node == nullptr) {
-            plan_.steps.emplace_back(
-                MakeFilesystem{.volume = volume, .stripes = logical->stripes, .look_first = true});
+            plan_.steps.emplace_back(MakeFilesystem{.volume = volume,
+                                                    .stripes = logical->stripes,
+                                                    .look_first = true,
+                                                    .maybe_raw = maybe_raw});
             plan_.steps.emplace_back(MountVolume{volume});
             return;
         }
-        const auto need = filesystem_needed(node->content, volume);
+        const auto need = filesystem_needed(node->content, volume, maybe_raw);
         if (!need) {
             refuse(volume.name, need.error().reason, need.error().message);
             return;
@@ -175,7 +185,8 @@ class Planner {
             plan_.steps.emplace_back(
                 MakeFilesystem{.volume = volume,
                                .stripes = logical->stripes,
-                               .over_unfinished = *need == FilesystemNeed::make_over_unfinished});
+                               .over_unfinished = *need == FilesystemNeed::make_over_unfinished,
+                               .maybe_raw = maybe_raw});
         }
         // Ours may be mounted there and out of sight, under a later mount of somebody else's.
         if (std::ranges::find(node->mounts, volume.mount) == node->mounts.end() ||
@@ -207,10 +218,18 @@ std::string names_of(const std::vector<std::string>& devices) {
 
 } // namespace
 
-std::expected<FilesystemNeed, Refusal> filesystem_needed(const DiskContent& content,
-                                                         const VolumeLayout& volume) {
-    if (content.signatures.empty()) return FilesystemNeed::make;
+std::expected<FilesystemNeed, Refusal>
+filesystem_needed(const DiskContent& content, const VolumeLayout& volume, bool maybe_raw) {
     const auto wanted = to_string(volume.filesystem);
+    if (content.signatures.empty() && maybe_raw) {
+        return std::unexpected(Refusal{
+            volume.name, "mount-failed",
+            fmt::format("the volume {} was made to be used without a filesystem and may hold data, "
+                        "the configuration now wants {}; it is left as it is: lvremove it if "
+                        "nothing on it is needed",
+                        volume.name, wanted)});
+    }
+    if (content.signatures.empty()) return FilesystemNeed::make;
     const auto& found = content.signatures.front();
     if (content.signatures.size() == 1 && found.type == wanted) {
         return content.unfinished ? FilesystemNeed::make_over_unfinished : FilesystemNeed::none;

@@ -61,6 +61,8 @@ struct MakeFilesystem {
     /// The volume is not active yet, so what is on it is not known: look, then decide.
     bool look_first = false;
     bool over_unfinished = false;
+    /// The volume was not made for a filesystem: without a signature it may still hold data.
+    bool maybe_raw = false;
 };
 struct MountVolume {
     VolumeLayout volume;
@@ -87,8 +89,8 @@ struct Plan {
 
 /// Whether a volume of ours needs a filesystem made, by what is on it now.
 enum class FilesystemNeed { none, make, make_over_unfinished };
-[[nodiscard]] std::expected<FilesystemNeed, Refusal> filesystem_needed(const DiskContent& content,
-                                                                       const VolumeLayout& volume);
+[[nodiscard]] std::expected<FilesystemNeed, Refusal>
+filesystem_needed(const DiskContent& content, const VolumeLayout& volume, bool maybe_raw);
 
 /// "create the volume group muster on /dev/nvme1n1, /dev/nvme2n1"
 [[nodiscard]] std::string describe(const Plan& plan, const Step& step);

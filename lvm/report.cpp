@@ -91,7 +91,8 @@ LogicalVolume logical_volume(const Json& json, std::string& problem) {
     return {.name = row.text("lv_name"),
             .uuid = row.text("lv_uuid"),
             .size = row.number<std::uint64_t>("lv_size"),
-            .active = row.text("lv_active") == "active"};
+            .active = row.text("lv_active") == "active",
+            .tags = split_tags(row.text("lv_tags"))};
 }
 
 VolumeGroup volume_group(const Json& report, const Json& json, std::string& problem) {

@@ -25,6 +25,7 @@ struct LogicalVolume {
     std::uint64_t size = 0;
     bool active = false;
     unsigned stripes = 1;
+    std::vector<std::string> tags{};
 };
 
 struct VolumeGroup {

@@ -28,6 +28,10 @@ std::string instance_tag(std::string_view instance_id) {
     return fmt::format("muster.instance={}", instance_id);
 }
 
+std::string filesystem_tag(Filesystem filesystem) {
+    return fmt::format("muster.filesystem={}", to_string(filesystem));
+}
+
 std::optional<std::string> find_tool(const Files& files, std::string_view name) {
     for (const std::string_view folder : {"/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/"}) {
         auto path = std::string(folder).append(name);
@@ -43,7 +47,7 @@ Command read_report(const std::string& lvm, const std::vector<std::string>& devi
            "vg_name,vg_uuid,vg_tags,vg_extent_size,vg_free_count,vg_exported");
     append(command, "--configreport", "pv", "-o",
            "pv_name,pv_uuid,pv_major,pv_minor,pv_missing,pv_in_use");
-    append(command, "--configreport", "lv", "-o", "lv_name,lv_uuid,lv_size,lv_active");
+    append(command, "--configreport", "lv", "-o", "lv_name,lv_uuid,lv_size,lv_active,lv_tags");
     append(command, "--configreport", "pvseg", "-o", "pvseg_start");
     append(command, "--configreport", "seg", "-o", "lv_name,stripes");
     return command;
@@ -71,7 +75,8 @@ Command create_volume(const std::string& lvm, const std::string& group,
     command.writes_disks = true;
     // In a group that is proved ours LVM may wipe what it finds at the start of the new volume:
     // what the disks held before they came to us.
-    append(command, "--yes", "--wipesignatures", "y", "--zero", "y", "--name", volume.name);
+    append(command, "--yes", "--wipesignatures", "y", "--zero", "y", "--addtag",
+           filesystem_tag(volume.filesystem), "--name", volume.name);
     append(command, size.ends_with('b') ? "--size" : "--extents", size);
     if (stripes > 1) {
         append(command, "--stripes", std::to_string(stripes), "--stripesize",

@@ -15,6 +15,9 @@ namespace muster::lvm {
 /// Marks a volume group as one of ours; the second one says of which instance.
 inline constexpr std::string_view owner_tag = "muster";
 [[nodiscard]] std::string instance_tag(std::string_view instance_id);
+/// Marks a logical volume with what it was made for: "muster.filesystem=none" holds raw data of the
+/// owner's, which no signature would tell.
+[[nodiscard]] std::string filesystem_tag(Filesystem filesystem);
 
 /// Where `name` ("lvm", "mkfs.xfs") is, among the folders that distributions use. There is no PATH:
 /// `run` is root's, and starts nothing that somebody else can put in its way.

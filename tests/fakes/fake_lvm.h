@@ -177,7 +177,8 @@ class FakeLvm : public CommandRunner {
             group->volumes.push_back({.name = name,
                                       .uuid = uuid(),
                                       .extents = size,
-                                      .stripes = static_cast<unsigned>(stripes)});
+                                      .stripes = static_cast<unsigned>(stripes),
+                                      .tags = words.tags});
         });
         if (fault_ == Fault::half) return said(5, "  Failed to activate new LV.\n");
         machine_.effect({}, "activate", [&] { group->volumes.back().minor = free_minor(); });
@@ -239,9 +240,9 @@ class FakeLvm : public CommandRunner {
             for (const auto& lv : group->volumes) {
                 const char* comma = lvs.empty() ? "" : ",\n";
                 lvs += comma + fmt::format(R"({{"lv_name":"{}", "lv_uuid":"{}", "lv_size":"{}", )"
-                                           R"("lv_active":"{}"}})",
+                                           R"("lv_active":"{}", "lv_tags":"{}"}})",
                                            lv.name, lv.uuid, lv.extents * extent,
-                                           lv.minor ? "active" : "");
+                                           lv.minor ? "active" : "", fmt::join(lv.tags, ","));
                 segs += comma +
                         fmt::format(R"({{"lv_name":"{}", "stripes":"{}"}})", lv.name, lv.stripes);
             }

@@ -48,6 +48,7 @@ class FakeMachine : public Kernel {
         std::optional<unsigned> minor; ///< of its device-mapper node; inactive without
         DiskContent content{};
         std::vector<std::string> mounts;
+        std::vector<std::string> tags{};
     };
     struct Group {
         std::string name;

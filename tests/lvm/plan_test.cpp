@@ -162,10 +162,37 @@ TEST_CASE("plan: the volume carries something else: left as it is") {
         CHECK_THAT(refusal.message, Contains(says) && Contains("wants xfs"));
     }
     VolumeLayout ext4{.name = "scratch", .filesystem = Filesystem::ext4};
-    CHECK_FALSE(filesystem_needed(unfinished, ext4)); // somebody's XFS, not ours
-    CHECK(filesystem_needed(unfinished, VolumeLayout{}) == FilesystemNeed::make_over_unfinished);
-    CHECK(filesystem_needed(xfs, VolumeLayout{}) == FilesystemNeed::none);
-    CHECK(filesystem_needed({}, VolumeLayout{}) == FilesystemNeed::make);
+    CHECK_FALSE(filesystem_needed(unfinished, ext4, false)); // somebody's XFS, not ours
+    CHECK(filesystem_needed(unfinished, VolumeLayout{}, false) ==
+          FilesystemNeed::make_over_unfinished);
+    CHECK(filesystem_needed(xfs, VolumeLayout{}, false) == FilesystemNeed::none);
+    CHECK(filesystem_needed({}, VolumeLayout{}, false) == FilesystemNeed::make);
+}
+
+TEST_CASE("plan: a volume for raw data never gets a filesystem") {
+    for (const bool tagged : {true, false}) {
+        for (const bool zeroed : {true, false}) {
+            Builder builder;
+            builder.labelled(2).group();
+            builder.volume("scratch", 2, Filesystem::none);
+            if (!tagged) builder.now.lvm.groups.back().logical.back().tags.clear();
+            SECTION(fmt::format("active, tagged {}, zeros at both ends {}", tagged, zeroed)) {
+                builder.active({.zeroed = zeroed});
+                const auto refusal = builder.refusal();
+                CHECK(refusal.subject == "scratch");
+                CHECK(refusal.reason == "mount-failed");
+                CHECK_THAT(refusal.message, Contains("without a filesystem and may hold data"));
+            }
+            SECTION(fmt::format("not active, tagged {}, zeros at both ends {}", tagged, zeroed)) {
+                const auto plan = make_plan(builder.now); // looks when it is
+                REQUIRE(plan.steps.size() == 3);
+                CHECK(std::get<MakeFilesystem>(plan.steps[1]).maybe_raw);
+            }
+        }
+    }
+    const VolumeLayout xfs;
+    CHECK_FALSE(filesystem_needed({.zeroed = true}, xfs, true));
+    CHECK(filesystem_needed({.signatures = {signature("xfs")}}, xfs, true) == FilesystemNeed::none);
 }
 
 TEST_CASE("plan: a disk of the group is missing") {

@@ -92,8 +92,11 @@ TEST_CASE("lvm report: stripes are those of the volume's segments") {
     auto json = Json::parse(fixture("empty-group-and-orphan.json"));
     auto& part = json["report"][0];
     for (const char* name : {"scratch", "logs"}) {
-        part["lv"].push_back(
-            {{"lv_name", name}, {"lv_uuid", "u"}, {"lv_size", "1"}, {"lv_active", ""}});
+        part["lv"].push_back({{"lv_name", name},
+                              {"lv_uuid", "u"},
+                              {"lv_size", "1"},
+                              {"lv_active", ""},
+                              {"lv_tags", "a,b"}});
     }
     part["seg"] = {{{"lv_name", "scratch"}, {"stripes", "1"}},
                    {{"lv_name", "scratch"}, {"stripes", "4"}},
@@ -101,6 +104,7 @@ TEST_CASE("lvm report: stripes are those of the volume's segments") {
     const auto report = parsed(json.dump());
     CHECK(report.groups[0].logical[0].stripes == 4);
     CHECK_FALSE(report.groups[0].logical[0].active);
+    CHECK(report.groups[0].logical[0].tags == std::vector<std::string>{"a", "b"});
     CHECK(report.groups[0].logical[1].stripes == 2);
 }
 

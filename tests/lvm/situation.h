@@ -51,8 +51,10 @@ struct Builder {
         now.lvm.groups.push_back(std::move(made));
         return now.lvm.groups.back();
     }
-    Builder& volume(const std::string& name = "scratch", unsigned stripes = 2) {
-        now.lvm.groups.back().logical.push_back({.name = name, .stripes = stripes});
+    Builder& volume(const std::string& name = "scratch", unsigned stripes = 2,
+                    Filesystem made_for = Filesystem::xfs) {
+        now.lvm.groups.back().logical.push_back(
+            {.name = name, .stripes = stripes, .tags = {filesystem_tag(made_for)}});
         return *this;
     }
     ActiveVolume& active(const DiskContent& content, std::vector<std::string> mounts = {},

@@ -41,7 +41,8 @@ TEST_CASE("tool: every command, word for word") {
          "--nosuffix --configreport vg -o "
          "vg_name,vg_uuid,vg_tags,vg_extent_size,vg_free_count,vg_exported --configreport pv -o "
          "pv_name,pv_uuid,pv_major,pv_minor,pv_missing,pv_in_use --configreport lv -o "
-         "lv_name,lv_uuid,lv_size,lv_active --configreport pvseg -o pvseg_start --configreport seg "
+         "lv_name,lv_uuid,lv_size,lv_active,lv_tags --configreport pvseg -o pvseg_start "
+         "--configreport seg "
          "-o lv_name,stripes",
          false},
         {create_group("/sbin/lvm", "muster", two, tags),
@@ -50,11 +51,12 @@ TEST_CASE("tool: every command, word for word") {
          true},
         {create_volume("/sbin/lvm", "muster", two, xfs, "100%FREE", 2),
          "/sbin/lvm lvcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --yes --wipesignatures y --zero "
-         "y --name scratch --extents 100%FREE --stripes 2 --stripesize 256k -- muster",
+         "y --addtag muster.filesystem=xfs --name scratch --extents 100%FREE --stripes 2 "
+         "--stripesize 256k -- muster",
          true},
         {create_volume("/sbin/lvm", "muster", two, xfs, "1073741824b", 1),
          "/sbin/lvm lvcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --yes --wipesignatures y --zero "
-         "y --name scratch --size 1073741824b -- muster",
+         "y --addtag muster.filesystem=xfs --name scratch --size 1073741824b -- muster",
          true},
         {activate_group("/sbin/lvm", "muster", two),
          "/sbin/lvm vgchange C --devices /dev/nvme1n1,/dev/nvme2n1 --activate y -- muster", false},

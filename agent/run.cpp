@@ -68,8 +68,11 @@ Ending follow(Worker& worker, Record& record, Session& session, Clock& clock, in
             log::error("the boot job died", {{"how", worker.how_it_died()}});
             return Ending::died;
         case Worker::Event::interrupted: worker.kill(); return Ending::interrupted;
-        case Worker::Event::deadline:
-            if (!limit.passed(clock)) break;
+        case Worker::Event::deadline: break;
+        }
+        // One that still talks is heard out, for a second: what it has found may be in the pipe.
+        const bool silent = next.event == Worker::Event::deadline;
+        if (clock.now() >= limit.at + (silent ? Duration::zero() : std::chrono::seconds(1))) {
             worker.kill();
             // It may hang on its way out, with all its work done.
             return record.finished ? Ending::finished : Ending::deadline;
@@ -122,6 +125,7 @@ int run(const Options& options) {
     auto worker = Worker::start([&](const Worker::Send& send) {
         boot_in_real_world(loaded.config, session.start(), session.work_deadline(), send);
     });
+    if (!worker) log::error("no boot job", {{"error", worker.error().message}});
     const Ending ending =
         worker ? follow(*worker, record, session, *clock, signals ? signals->get() : -1)
                : Ending::died;

@@ -44,7 +44,7 @@ bool is_token(std::string_view body) {
 /// "http://169.254.169.254:80" reached at fd00:ec2::254 -> "http://[fd00:ec2::254]:80"
 std::string endpoint_at(std::string_view endpoint, std::string_view address) {
     const auto host = endpoint.find("//") + 2;
-    const auto after = endpoint[host] == '[' ? endpoint.find(']', host) : host;
+    const auto after = endpoint.substr(host).starts_with('[') ? endpoint.find(']', host) : host;
     const auto port = std::min(endpoint.find(':', after), endpoint.size());
     const bool v6 = address.find(':') != address.npos;
     return fmt::format("{}{}{}{}{}", endpoint.substr(0, host), v6 ? "[" : "", address,

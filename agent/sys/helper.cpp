@@ -24,7 +24,7 @@ constexpr int kMemory = 4;
 }
 
 /// Our two descriptors to 3 and 4, everything else closed. Close-on-exec: Boost.Process does not
-/// close them in the programs it starts (see command_child.cpp).
+/// close them in the programs it starts (see child.cpp).
 void take_descriptors(int call, int memory) {
     // By way of two numbers that are out of the way: either may be where the other has to go.
     const int call_copy = ::fcntl(call, F_DUPFD_CLOEXEC, 10);

@@ -105,9 +105,18 @@ std::unexpected<ReadingError> MetadataService::refuse(const HttpRequest& request
 void MetadataService::take_token(HttpResponse response) {
     token_ = std::move(response.body);
     token_ends_ = clock_.now() + token_life - token_margin;
+    keep(response.address);
+}
+
+void MetadataService::keep(std::string_view address) {
     if (access_.addresses.empty()) return;
-    access_.endpoint = endpoint_at(access_.endpoint, response.address);
+    access_.endpoint = endpoint_at(access_.endpoint, address);
     access_.addresses.clear();
+}
+
+void MetadataService::prefer_the_other() {
+    // An address that connects and then fails must not be the first for ever.
+    std::ranges::reverse(access_.addresses);
 }
 
 std::expected<void, ReadingError> MetadataService::renew_token(Deadline deadline) {
@@ -124,8 +133,7 @@ std::expected<void, ReadingError> MetadataService::renew_token(Deadline deadline
         take_token(*response);
         return {};
     }
-    // An address that connects and then fails must not be the first for ever.
-    std::ranges::reverse(access_.addresses);
+    prefer_the_other();
     const int status = response ? response->status : 0;
     if (status == 200) {
         ++counters_.empty;
@@ -167,9 +175,13 @@ std::expected<HttpResponse, ReadingError> MetadataService::get(std::string_view 
     };
     if (!token_.empty()) request.headers = {{"X-aws-ec2-metadata-token", token_}};
     auto response = ask(request, deadline);
-    if (!response) return std::unexpected(response.error());
+    if (!response) {
+        prefer_the_other();
+        return std::unexpected(response.error());
+    }
     if (response->status == 401) token_ends_ = {}; // whatever is read next gets a new one first
     if (response->status != 200) return refuse(request, *response);
+    keep(response->address); // without tokens, this is what tells which one serves
     return std::move(*response);
 }
 

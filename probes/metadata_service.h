@@ -26,8 +26,8 @@ struct MetadataCounters {
 /// Where the service is, and how it may be asked.
 struct MetadataAccess {
     std::string endpoint = "http://169.254.169.254";
-    /// Literal addresses that serve the same: the one that first gives a token is kept. Empty: the
-    /// endpoint's own. See `HttpRequest::addresses`.
+    /// Literal addresses that serve the same: the one that first gives a token, or a value without
+    /// one, is kept. Empty: the endpoint's own. See `HttpRequest::addresses`.
     std::vector<std::string> addresses;
     bool imdsv1 = false; ///< ask without a token where tokens are not to be had
 };
@@ -66,6 +66,8 @@ class MetadataService {
                                                                 Deadline deadline);
     [[nodiscard]] std::expected<void, ReadingError> renew_token(Deadline deadline);
     void take_token(HttpResponse response);
+    void keep(std::string_view address);
+    void prefer_the_other();
     [[nodiscard]] std::expected<HttpResponse, ReadingError> ask(HttpRequest request,
                                                                 Deadline deadline);
     [[nodiscard]] std::unexpected<ReadingError> refuse(const HttpRequest& request,

@@ -6,6 +6,7 @@
 #include "agent/sys/lock.h"
 #include "lvm/survey.h"
 #include "probes/block_devices.h"
+#include "probes/controllers.h"
 #include "probes/ebs.h"
 #include "probes/root_volume.h"
 
@@ -61,26 +62,31 @@ void check_ebs(const World& world, const Config& config, const probes::Mapping& 
 
 namespace {
 
-bool enough(const Expectation& expectation, std::size_t count) {
-    switch (expectation.kind) {
-    case Expectation::Kind::any:
-    case Expectation::Kind::none: return true;
-    case Expectation::Kind::exactly:
-    case Expectation::Kind::at_least: break;
-    }
-    return count >= expectation.count;
-}
-
 /// One look at the disks of the machine.
 struct Seen {
     std::vector<probes::KnownDisk> ephemeral;
     std::vector<probes::KnownDisk> doubtful; ///< may be ephemeral, and nobody can tell
+    probes::Controllers controllers;
 };
+
+/// How many there must be. "any" is no number, but a controller without its disk is a disk that is
+/// still to come.
+std::size_t needed(const Expectation& expectation, const Seen& seen) {
+    return expectation.kind == Expectation::Kind::any ? seen.controllers.instance_store
+                                                      : expectation.count;
+}
+
+bool is_whole(const Expectation& expectation, const Seen& seen) {
+    return seen.ephemeral.size() >= needed(expectation, seen) && seen.doubtful.empty() &&
+           (expectation.kind != Expectation::Kind::any || seen.controllers.untaken == 0);
+}
 
 Result<Seen> look(const World& world, const probes::Mapping& mapping) {
     const auto disks = probes::read_disks(world.files, world.kernel);
     if (!disks) return fail(disks.error());
-    Seen seen;
+    const auto controllers = probes::read_controllers(world.files);
+    if (!controllers) return fail(controllers.error());
+    Seen seen{.controllers = *controllers};
     const auto known =
         probes::tell_origins(*disks, mapping, probes::resolve_mapping(world.kernel, mapping));
     for (const auto& disk : known) {
@@ -105,13 +111,31 @@ void report_too_few(const Seen& seen, const Expectation& expectation, Duration w
                             fmt::format("{} may be an ephemeral disk, and that can't be told: {}",
                                         known.disk.node, known.evidence)));
     }
-    if (enough(expectation, seen.ephemeral.size())) return;
+    if (expectation.kind == Expectation::Kind::any && seen.controllers.untaken > 0) {
+        progress.finding(probes::unknown(
+            "ephemeral", "controllers",
+            fmt::format("no driver has taken {} of the machine's NVMe controllers; they may be of "
+                        "ephemeral disks (see the kernel log for \"nvme\")",
+                        seen.controllers.untaken)));
+    }
+    if (seen.ephemeral.size() >= needed(expectation, seen)) return;
     progress.finding(probes::failed(
         "ephemeral", "disks", "ephemeral-missing",
         fmt::format("{} ephemeral disks ({}) after {:.0f} s, expected {}; a new instance is "
                     "quicker than waiting",
                     seen.ephemeral.size(), fmt::join(names_of(seen.ephemeral), ", "),
-                    seconds(waited), expectation.count)));
+                    seconds(waited), needed(expectation, seen))));
+}
+
+void note_more(const Seen& seen, const Expectation& expectation, Progress& progress) {
+    const auto found = seen.ephemeral.size();
+    if (expectation.kind != Expectation::Kind::exactly || found <= expectation.count) return;
+    auto note =
+        probes::pass("ephemeral", "disks",
+                     fmt::format("{} ephemeral disks ({}), expected {}: all are used", found,
+                                 fmt::join(names_of(seen.ephemeral), ", "), expectation.count));
+    note.gating = false;
+    progress.finding(note);
 }
 
 } // namespace
@@ -138,7 +162,7 @@ find_ephemeral(const World& world, const Config& config, const probes::KnownMeta
         // "any" has no number to wait for: there the set must stand still for a moment.
         const bool still =
             expectation.kind != Expectation::Kind::any || world.clock.now() - since >= stable_for;
-        const bool done = enough(expectation, before.size()) && still && seen->doubtful.empty();
+        const bool done = still && is_whole(expectation, *seen);
         if (!done && !limit.passed(world.clock)) {
             progress.waiting(fmt::format("ephemeral disks: {} so far", before.size()), limit.at);
             world.clock.sleep_until(world.clock.now() + look_every);
@@ -148,7 +172,10 @@ find_ephemeral(const World& world, const Config& config, const probes::KnownMeta
                        .seconds = seconds(world.clock.now() - start),
                        .polls = polls,
                        .outcome = done ? "found" : "gave up"});
-        if (done) return seen->ephemeral;
+        if (done) {
+            note_more(*seen, expectation, progress);
+            return seen->ephemeral;
+        }
         report_too_few(*seen, expectation, world.clock.now() - start, progress);
         return std::nullopt;
     }

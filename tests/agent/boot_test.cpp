@@ -108,7 +108,8 @@ TEST_CASE("boot: a healthy machine without disks is ready within a second or so"
     for (const auto& stage : machine.record.timings)
         stages.push_back(stage.name);
     std::ranges::sort(stages);
-    CHECK(stages == std::vector<std::string>{"disks", "metadata", "metadata again", "plan", "root"});
+    CHECK(stages ==
+          std::vector<std::string>{"disks", "metadata", "metadata again", "plan", "root"});
 }
 
 TEST_CASE("boot: a lie that was confirmed is found out before anything is written") {
@@ -215,6 +216,41 @@ TEST_CASE("boot: without metadata no disk is looked at, let alone changed") {
         CHECK(machine.record.storage.empty());
         CHECK(machine.clock.elapsed() <= 151s);
     }
+}
+
+TEST_CASE("boot: \"any\" waits for the disk of every controller") {
+    Machine machine;
+    machine.sysfs.put("/sys/class/nvme/nvme1/model", instance_storage);
+    SECTION("that never comes") {
+        CHECK(told(machine.boots()) == "ephemeral-missing!");
+        CHECK(machine.nothing_was_done());
+        CHECK(machine.clock.elapsed() > 60s);
+        CHECK(machine.clock.elapsed() < 63s);
+        CHECK_THAT(machine.record.findings.back().message, Catch::Contains("expected 1"));
+    }
+    SECTION("that is not even known for one") {
+        machine.sysfs.drop("/sys/class/nvme/nvme1");
+        machine.sysfs.put("/sys/bus/pci/devices/0000:00:1f.0/vendor", "0x1d0f\n");
+        machine.sysfs.put("/sys/bus/pci/devices/0000:00:1f.0/class", "0x010802\n");
+        CHECK(told(machine.boots()) == "cannot-tell!");
+        CHECK(machine.nothing_was_done());
+    }
+    SECTION("but a number is a number") {
+        machine.config.ephemeral.expect.otherwise = {.kind = Expectation::Kind::at_least};
+        CHECK(told(machine.boots()) == "ready");
+    }
+}
+
+TEST_CASE("boot: more disks than expected are used, and noted") {
+    Machine machine;
+    machine.ephemeral("nvme1n1");
+    machine.ephemeral("nvme2n1");
+    machine.config.mode = Mode::observe;
+    machine.config.ephemeral.expect.otherwise = {.kind = Expectation::Kind::exactly, .count = 1};
+    CHECK(told(machine.boots()) == "ready");
+    CHECK(std::ranges::any_of(machine.record.findings, [](const auto& finding) {
+        return !finding.gating && finding.message.find("all are used") != std::string::npos;
+    }));
 }
 
 TEST_CASE("boot: the stages' deadlines are clipped by the job's") {

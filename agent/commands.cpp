@@ -23,7 +23,8 @@ Json plan_json(const lvm::Plan& plan) {
                  {"refusals", Json::array()},
                  {"notes", plan.notes}};
     for (const auto& step : plan.steps)
-        json["steps"].push_back(lvm::describe(plan, step));
+        json["steps"].push_back(
+            {{"what", lvm::describe(plan, step)}, {"command", lvm::command_of(plan, step)}});
     for (const auto& [subject, reason, message] : plan.refusals) {
         json["refusals"].push_back({{"subject", subject}, {"code", reason}, {"message", message}});
     }
@@ -41,7 +42,8 @@ std::string plan_text(const lvm::Plan& plan, const std::vector<probes::KnownDisk
         text += fmt::format("REFUSED {}: {}\n", reason, message);
     }
     for (const auto& step : plan.steps)
-        text += fmt::format("would   {}\n", lvm::describe(plan, step));
+        text += fmt::format("would   {}\n        {}\n", lvm::describe(plan, step),
+                            lvm::command_of(plan, step));
     for (const auto& note : plan.notes)
         text += fmt::format("note    {}\n", note);
     if (plan.steps.empty() && plan.refusals.empty()) text += "nothing to do\n";

@@ -212,10 +212,6 @@ class Planner {
     Plan plan_;
 };
 
-std::string names_of(const std::vector<std::string>& devices) {
-    return fmt::format("{}", fmt::join(devices, ", "));
-}
-
 } // namespace
 
 std::expected<FilesystemNeed, Refusal>
@@ -242,43 +238,6 @@ filesystem_needed(const DiskContent& content, const VolumeLayout& volume, bool m
 
 Plan make_plan(const Situation& situation) {
     return Planner(situation).make();
-}
-
-std::string describe(const Signature& signature) {
-    std::string text = signature.type;
-    if (!signature.label.empty()) text += fmt::format(" \"{}\"", signature.label);
-    return text + fmt::format(" at offset {}", signature.offset);
-}
-
-std::string describe(const Plan& plan, const Step& step) {
-    struct Describe {
-        const Plan& plan;
-        std::string operator()(const CreateGroup& create) const {
-            return fmt::format("create the volume group {} on {}", plan.group,
-                               names_of(create.devices));
-        }
-        std::string operator()(const CreateVolume& create) const {
-            return fmt::format(
-                "create the volume {} of {} in {}, {}", create.volume.name, create.size, plan.group,
-                create.stripes > 1 ? fmt::format("striped over {} disks by {} KiB", create.stripes,
-                                                 create.volume.stripe_size >> 10)
-                                   : std::string("linear"));
-        }
-        std::string operator()(const ActivateGroup&) const {
-            return fmt::format("activate the volume group {}", plan.group);
-        }
-        std::string operator()(const MakeFilesystem& make) const {
-            return fmt::format("make {} on {}{}", to_string(make.volume.filesystem),
-                               make.volume.name,
-                               make.look_first        ? " if it turns out to carry nothing"
-                               : make.over_unfinished ? ", where an earlier one was cut short"
-                                                      : "");
-        }
-        std::string operator()(const MountVolume& mount) const {
-            return fmt::format("mount {} at {}", mount.volume.name, mount.volume.mount);
-        }
-    };
-    return std::visit(Describe{plan}, step);
 }
 
 } // namespace muster::lvm

@@ -95,6 +95,9 @@ filesystem_needed(const DiskContent& content, const VolumeLayout& volume, bool m
 /// "create the volume group muster on /dev/nvme1n1, /dev/nvme2n1"
 [[nodiscard]] std::string describe(const Plan& plan, const Step& step);
 
+/// "lvm vgcreate --config ... -- muster /dev/nvme1n1 /dev/nvme2n1"
+[[nodiscard]] std::string command_of(const Plan& plan, const Step& step);
+
 /// What was found on a disk, for a person: "ext4 \"data\" at offset 1080".
 [[nodiscard]] std::string describe(const Signature& signature);
 

@@ -293,3 +293,36 @@ TEST_CASE("apply: each outside call in turn goes wrong: the right reason, and no
         }
     }
 }
+
+TEST_CASE("apply: what runs is what the plan showed") {
+    for (const auto& layout : layouts()) {
+        Assembly assembly(3);
+        assembly.layout = layout;
+        const auto plan = assembly.plan();
+        REQUIRE(plan);
+        Strings shown;
+        for (const auto& step : plan->steps) {
+            auto line = command_of(*plan, step);
+            if (std::holds_alternative<MountVolume>(step)) {
+                CHECK_THAT(line, Catch::StartsWith("mount -t "));
+            } else {
+                shown.push_back("/usr/sbin/" + line);
+            }
+        }
+        CHECK(assembly.apply(*plan).reason == "");
+        Strings ran;
+        for (auto command : assembly.lvm.ran) {
+            if (!command.writes_disks) continue;
+            // mkfs is given the kernel's own name of the node that was proved.
+            if (command.argv.back().starts_with("/dev/dm-")) command.argv.back() = "NODE";
+            ran.push_back(to_string(command));
+        }
+        for (auto& line : shown) {
+            if (line.find("/mkfs.") != line.npos) line = line.substr(0, line.rfind(' ')) + " NODE";
+        }
+        CHECK(ran == shown);
+    }
+    VolumeLayout volume{.name = "scratch", .options = {"noatime", "nodev"}};
+    CHECK(command_of({.group = "muster"}, MountVolume{volume}) ==
+          "mount -t xfs -o noatime,nodev /dev/mapper/muster-scratch /mnt/scratch");
+}

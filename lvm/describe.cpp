@@ -1,0 +1,92 @@
+// A plan in words and in commands, for the person who is to sign it.
+#include <fmt/format.h>
+
+#include "agent/sys/command.h"
+#include "lvm/plan.h"
+#include "lvm/tool.h"
+
+namespace muster::lvm {
+namespace {
+
+std::string names_of(const std::vector<std::string>& devices) {
+    return fmt::format("{}", fmt::join(devices, ", "));
+}
+
+/// The step as the command that a person would type; the tools' folders are left out.
+struct CommandOf {
+    const Plan& plan;
+
+    [[nodiscard]] std::string node(const VolumeLayout& volume) const {
+        return "/dev/mapper/" + mapper_name(plan.group, volume.name);
+    }
+    Command operator()(const CreateGroup& create) const {
+        return create_group("lvm", plan.group, create.devices,
+                            {std::string(owner_tag), instance_tag(plan.instance_id)});
+    }
+    Command operator()(const CreateVolume& create) const {
+        return create_volume("lvm", plan.group, plan.devices, create.volume, create.size,
+                             create.stripes);
+    }
+    Command operator()(const ActivateGroup&) const {
+        return activate_group("lvm", plan.group, plan.devices);
+    }
+    Command operator()(const MakeFilesystem& make) const {
+        return make_filesystem(mkfs_name(make.volume.filesystem), make.volume, node(make.volume),
+                               make.stripes, make.over_unfinished);
+    }
+    /// muster itself calls mount(2); nothing is run for it.
+    Command operator()(const MountVolume& mount) const {
+        Command command{.argv = {"mount", "-t", to_string(mount.volume.filesystem)}};
+        if (!mount.volume.options.empty()) {
+            command.argv.insert(command.argv.end(),
+                                {"-o", fmt::format("{}", fmt::join(mount.volume.options, ","))});
+        }
+        command.argv.insert(command.argv.end(), {node(mount.volume), mount.volume.mount});
+        return command;
+    }
+};
+
+} // namespace
+
+std::string describe(const Signature& signature) {
+    std::string text = signature.type;
+    if (!signature.label.empty()) text += fmt::format(" \"{}\"", signature.label);
+    return text + fmt::format(" at offset {}", signature.offset);
+}
+
+std::string describe(const Plan& plan, const Step& step) {
+    struct Describe {
+        const Plan& plan;
+        std::string operator()(const CreateGroup& create) const {
+            return fmt::format("create the volume group {} on {}", plan.group,
+                               names_of(create.devices));
+        }
+        std::string operator()(const CreateVolume& create) const {
+            return fmt::format(
+                "create the volume {} of {} in {}, {}", create.volume.name, create.size, plan.group,
+                create.stripes > 1 ? fmt::format("striped over {} disks by {} KiB", create.stripes,
+                                                 create.volume.stripe_size >> 10)
+                                   : std::string("linear"));
+        }
+        std::string operator()(const ActivateGroup&) const {
+            return fmt::format("activate the volume group {}", plan.group);
+        }
+        std::string operator()(const MakeFilesystem& make) const {
+            return fmt::format("make {} on {}{}", to_string(make.volume.filesystem),
+                               make.volume.name,
+                               make.look_first        ? " if it turns out to carry nothing"
+                               : make.over_unfinished ? ", where an earlier one was cut short"
+                                                      : "");
+        }
+        std::string operator()(const MountVolume& mount) const {
+            return fmt::format("mount {} at {}", mount.volume.name, mount.volume.mount);
+        }
+    };
+    return std::visit(Describe{plan}, step);
+}
+
+std::string command_of(const Plan& plan, const Step& step) {
+    return to_string(std::visit(CommandOf{plan}, step));
+}
+
+} // namespace muster::lvm

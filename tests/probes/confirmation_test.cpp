@@ -1,13 +1,8 @@
-#include <algorithm>
-#include <random>
 #include <string>
 #include <vector>
 
-#include "agent/sys/schedule.h"
 #include "probes/confirmation.h"
 #include "tests/catch.h"
-#include "tests/fakes/fake_clock.h"
-#include "tests/seeds.h"
 
 using namespace muster;
 using namespace muster::probes;
@@ -162,64 +157,5 @@ TEST_CASE("confirmation: absence needs the span as well") {
         few.add(std::nullopt, start);
         few.add(std::nullopt, start + 60s);
         CHECK_FALSE(few.confirmed());
-    }
-}
-
-TEST_CASE("confirmation: against a service that lies at random") {
-    // Each reading independently wrong with probability p: half of the lies empty, the others one
-    // of two wrong values or "there is none".
-    const auto [first, runs] = testing::seeds(2'000, 20'000);
-    for (const double p : {0.1, 0.3, 0.5}) {
-        unsigned single_wrong = 0;
-        unsigned confirmed_wrong = 0;
-        unsigned unfinished = 0;
-        double time = 0;
-        for (std::uint64_t seed = first; seed < first + runs; ++seed) {
-            FakeClock clock;
-            std::mt19937_64 random(seed);
-            Schedule schedule({200ms, 5s}, seed);
-            Confirmation<int> value(Need{3, 3, 5s});
-            std::vector<std::optional<int>> answers; // -1 stands for an empty one
-            std::vector<Instant> times;
-            while (!value.confirmed() && clock.elapsed() < 150s) {
-                std::optional<int> answer = 0;
-                if (std::bernoulli_distribution(p)(random)) {
-                    const auto kind = std::uniform_int_distribution<int>(0, 5)(random);
-                    answer = kind < 3 ? -1 : kind - 2;
-                    if (kind == 5) answer = std::nullopt;
-                }
-                answers.push_back(answer);
-                times.push_back(clock.now());
-                if (answer == -1) {
-                    value.add_empty();
-                } else {
-                    value.add(answer, clock.now());
-                }
-                clock.sleep_until(clock.now() + schedule.between(60ms, 140ms));
-            }
-            single_wrong += answers.front() != 0;
-            if (!value.confirmed()) {
-                ++unfinished;
-                continue;
-            }
-            time += seconds(clock.elapsed());
-            confirmed_wrong += value.value() != 0;
-            // What must hold whatever the luck: it was read 3 times in a row, nothing in between.
-            INFO("seed " << seed << ", p " << p);
-            REQUIRE(answers.size() >= 3);
-            for (std::size_t back = 1; back <= 3; ++back)
-                REQUIRE(answers[answers.size() - back] == value.value());
-            if (!value.value()) {
-                auto begin = answers.size() - 1;
-                while (begin > 0 && answers[begin - 1] == std::nullopt)
-                    --begin;
-                REQUIRE(times.back() - times[begin] >= 5s);
-            }
-        }
-        WARN("p = " << p << ": of " << runs << " runs a single reading was wrong or empty in "
-                    << single_wrong << ", 3 in a row were wrong in " << confirmed_wrong
-                    << ", without an answer after 150 s " << unfinished << "; mean time "
-                    << time / static_cast<double>(std::max<std::uint64_t>(1, runs - unfinished))
-                    << " s");
     }
 }

@@ -8,24 +8,12 @@
 #include <unistd.h>
 
 #include "agent/sys/files.h"
+#include "agent/sys/http_header.h"
 
 namespace muster {
 namespace {
 
 constexpr std::size_t max_headers = 64 << 10;
-
-std::string trim(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t\r\n");
-    if (first == text.npos) return "";
-    return std::string(text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1));
-}
-
-std::string lower(std::string text) {
-    std::ranges::transform(text, text.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return text;
-}
 
 /// What libcurl fills while one attempt is under way.
 struct Receiver {
@@ -44,11 +32,8 @@ struct Receiver {
         const std::string_view line(data, size);
         // A "100 Continue" comes with headers of its own: only those of the last answer count.
         if (line.starts_with("HTTP/")) receiver.response.headers.clear();
-        const auto colon = line.find(':');
-        if (colon != line.npos) {
-            receiver.response.headers.emplace_back(lower(trim(line.substr(0, colon))),
-                                                   trim(line.substr(colon + 1)));
-        }
+        if (auto header = parse_header_line(line))
+            receiver.response.headers.push_back(std::move(*header));
         return size;
     }
 

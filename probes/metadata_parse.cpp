@@ -30,7 +30,7 @@ Result<Identity> parse_identity(std::string_view document) {
         const auto found = json.find(name);
         if (found == json.end() || !found->is_string()) return false;
         to = *found;
-        return to.starts_with(prefix) && is_word(to, "-.");
+        return to.starts_with(prefix) && to.size() > prefix.size() && is_word(to, "-.");
     };
     const struct {
         const char* name;

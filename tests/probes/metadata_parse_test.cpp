@@ -30,6 +30,8 @@ TEST_CASE("identity document: whatever is not one is malformed, and said how") {
                                document("x-0abc"),
                                document("i-0abc", "snap-1"),
                                document("i-0 abc"),
+                               document("i-"),
+                               document("i-0abc", "ami-"),
                                document(std::string(70, 'i')),
                                R"({"instanceId": 7})",
                                document().substr(0, 60),

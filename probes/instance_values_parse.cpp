@@ -13,7 +13,7 @@ using Json = nlohmann::json;
 // 50 of the owner and those beginning with "aws:".
 constexpr std::size_t max_listed_tags = 200;
 constexpr std::size_t max_tag_key = 128;   // characters
-constexpr std::size_t max_tag_value = 256; // characters, of up to four bytes
+constexpr std::size_t max_tag_value = 256; // characters
 constexpr std::size_t max_events = 100;
 
 bool is_printable(std::string_view text) {
@@ -38,6 +38,23 @@ bool is_utf8(const std::string& text) {
     }
 }
 
+/// Of UTF-8.
+std::size_t count_characters(std::string_view text) {
+    const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; };
+    return static_cast<std::size_t>(std::ranges::count_if(text, begins));
+}
+
+/// ASCII's or those of ISO 8859-1 (U+0080 to U+009F), of which terminals obey some as well.
+bool has_controls(std::string_view text) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto c = static_cast<unsigned char>(text[i]);
+        if (c < ' ' || c == 0x7f) return true;
+        if (c == 0xc2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xa0)
+            return true;
+    }
+    return false;
+}
+
 /// A member that is a text; nothing where it is missing or something else.
 std::string text_of(const Json& object, const char* name) {
     const auto found = object.find(name);
@@ -48,6 +65,30 @@ std::unexpected<Error> malformed(std::string_view what, std::string_view expecte
                                  std::string_view found) {
     return fail(Errc::malformed,
                 fmt::format("{}: expected {}, found {}", what, expected, excerpt(found)));
+}
+
+/// cloud-init's own first lines; any other comment is somebody's text.
+constexpr std::string_view cloud_init_kinds[] = {
+    "#cloud-boothook", "#cloud-config", "#cloud-config-archive", "#cloud-config-jsonp", "#include",
+    "#include-once",   "#part-handler", "#upstart-job",          "## template: jinja"};
+
+/// "#!/bin/sh" without its arguments, which may be anybody's secret.
+std::string kind_of_script(std::string_view after_the_mark) {
+    constexpr std::size_t longest = 38;
+    const auto rest = trimmed(after_the_mark);
+    const auto path = rest.substr(0, rest.find_first_of(" \t"));
+    const bool is_path = path.starts_with('/') && path.size() <= longest && is_printable(path);
+    return is_path ? "#!" + std::string(path) : "";
+}
+
+/// "" where the line tells nothing.
+std::string kind_of_first_line(std::string_view line) {
+    if (line.starts_with("#!")) return kind_of_script(line.substr(2));
+    for (const auto kind : cloud_init_kinds) {
+        if (line.starts_with(kind) && trimmed(line.substr(kind.size(), 1)).empty())
+            return std::string(kind);
+    }
+    return "";
 }
 
 } // namespace
@@ -84,9 +125,7 @@ Result<std::vector<std::string>> parse_tag_keys(std::string_view listing) {
 
 Result<std::string> parse_tag_value(std::string_view text) {
     std::string value(trimmed(text));
-    const bool controls =
-        std::ranges::any_of(value, [](unsigned char c) { return c < ' ' || c == 0x7f; });
-    if (controls || value.size() > 4 * max_tag_value || !is_utf8(value)) {
+    if (has_controls(value) || !is_utf8(value) || count_characters(value) > max_tag_value) {
         return malformed("tags", "at most 256 characters of UTF-8", value);
     }
     return value;
@@ -175,12 +214,7 @@ Result<std::string> parse_signature(std::string_view text) {
 
 std::string kind_of_user_data(std::string_view data) {
     if (data.starts_with("\x1f\x8b")) return "gzip";
-    if (data.starts_with("#")) {
-        const auto first = trimmed(data.substr(0, data.find('\n')));
-        // An interpreter's arguments may be anybody's secret.
-        const auto word = first.substr(0, std::min(first.find(' '), first.size()));
-        if (word.size() <= 40 && is_printable(word)) return std::string(word);
-    }
+    if (auto kind = kind_of_first_line(data.substr(0, data.find('\n'))); !kind.empty()) return kind;
     if (data.starts_with("Content-Type: multipart/") || data.starts_with("MIME-Version:"))
         return "MIME";
     return is_utf8(std::string(data)) && data.find('\0') == data.npos ? "text" : "binary";

@@ -1,12 +1,22 @@
 // What lvm fullreport prints.
-#include <cstddef>
-#include <cstdint>
-#include <string_view>
-
 #include "lvm/report.h"
+#include "tests/fuzz/fuzz.h"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const std::string_view text(reinterpret_cast<const char*>(data), size);
-    static_cast<void>(muster::lvm::parse_report(text));
-    return 0;
+namespace {
+
+using namespace muster;
+
+void try_out(std::string_view text) {
+    const auto report = lvm::parse_report(text);
+    if (!report) return;
+    for (const auto& group : report->groups) {
+        for (const auto& tag : group.tags) {
+            fuzz::must(tag.find(',') == tag.npos, "a tag is one tag");
+            fuzz::must(group.has_tag(tag), "a group has its tags");
+        }
+    }
 }
+
+} // namespace
+
+MUSTER_FUZZ_TARGET(try_out)

@@ -33,6 +33,8 @@ TEST_CASE("retry_after: seconds, dates, and what is neither") {
         {"Sun, 06 Nov 1994 08:59:00 GMT", 600s},
         {"Sun, 06 Nov 2094 08:49:37 GMT", 600s},
         {"Fri, 31 Dec 9999 23:59:59 GMT", 600s}, // "never"; a year that nanoseconds can't hold
+        {"Fri, 11 Apr 2262 23:47:17 GMT", 600s}, // where they end
+        {"Sat, 01 Jan 0000 00:00:00 GMT", 0s},
         {"Sun, 06 Nov 1994 08:49:37 GMT, or so", 0s},
         {"", 0s},
         {"soon", 0s},

@@ -67,8 +67,15 @@ class Confirmation {
     }
     /// The latest answer, if there was one, must last and not only be said again.
     [[nodiscard]] bool doubtful() const {
-        return in_a_row_ > 0 && (!latest_ || contradicted_ || seen_.size() > 1);
+        return in_a_row_ > 0 && (!latest_ || contradicted_ || changed());
     }
+    /// For how long a doubtful answer that was read often enough must still hold.
+    [[nodiscard]] Duration must_hold() const {
+        if (!doubtful() || in_a_row_ < needed()) return Duration::zero();
+        return since_ + need_.span - last_;
+    }
+    /// Another value was read before the latest one.
+    [[nodiscard]] bool changed() const { return seen_.size() > 1; }
     /// How many readings in a row the latest answer needs.
     [[nodiscard]] unsigned needed() const { return latest_ ? need_.present : need_.absent; }
 

@@ -71,7 +71,7 @@ class Pursued {
   protected:
     [[nodiscard]] virtual std::optional<ReadingError> read(MetadataService& service, Clock& clock,
                                                            Deadline deadline) = 0;
-    /// A doubtful answer must last: how long until it is asked about again.
+    /// A doubtful answer that must still last: how long until it is asked about again.
     [[nodiscard]] virtual std::optional<Duration> patience() const = 0;
 
     Instant start_;
@@ -150,9 +150,13 @@ class Pursuit : public Pursued {
     }
 
     [[nodiscard]] std::optional<Duration> patience() const override {
-        if (!confirmation_.doubtful()) return std::nullopt;
-        // As many readings as are needed, spread over the span.
-        return recipe_.need.span / std::max(1U, confirmation_.needed() - 1);
+        // The readings in a row come first and quickly, so that one that breaks the row costs
+        // little.
+        const Duration left = confirmation_.must_hold();
+        if (left <= Duration::zero()) return std::nullopt;
+        // Then one at the end: each reading in between is one more chance of a lie that says
+        // nothing. What may come late, though, a value or the kernel's disk, is looked for.
+        return confirmation_.changed() ? left : std::min(left, recipe_.need.span / 4);
     }
 
   private:

@@ -90,6 +90,19 @@ std::string signals(std::string_view) {
     return text;
 }
 
+/// What the nursery has open once the helper of the last call is reaped and forgotten.
+auto settled_files(int nursery) {
+    static_cast<void>(eventually([] { return family().size() == 1; }));
+    auto files = open_files(nursery);
+    for (int same = 0; same < 5; ++same) {
+        std::this_thread::sleep_for(10ms);
+        const auto now = open_files(nursery);
+        if (now != files) same = 0;
+        files = now;
+    }
+    return files;
+}
+
 struct Fixture {
     std::unique_ptr<Clock> clock = make_system_clock();
     std::unique_ptr<Isolate> isolate = make_isolate(*clock).value();
@@ -211,7 +224,7 @@ TEST_CASE_METHOD(Fixture, "isolate: a dead nursery is an error, not a wait") {
 TEST_CASE_METHOD(Fixture, "isolate: a nursery without descriptors says so, and keeps none") {
     CHECK(call(echo, "x") == "x");
     const auto nursery = family().at(0).pid;
-    const auto files = open_files(nursery);
+    const auto files = settled_files(nursery);
     rlimit before{};
     REQUIRE(::prlimit(nursery, RLIMIT_NOFILE, nullptr, &before) == 0);
     for (const rlim_t room : {0UL, 1UL}) { // a call brings two
@@ -220,7 +233,7 @@ TEST_CASE_METHOD(Fixture, "isolate: a nursery without descriptors says so, and k
         const auto answer = call(echo, "x", 1s);
         REQUIRE_FALSE(answer);
         CHECK(answer.error().code != Errc::stuck); // that would be at its deadline
-        CHECK(open_files(nursery) == files);
+        CHECK(settled_files(nursery) == files);
     }
     REQUIRE(::prlimit(nursery, RLIMIT_NOFILE, &before, nullptr) == 0);
     CHECK(call(echo, "x") == "x");

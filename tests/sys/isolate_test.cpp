@@ -243,7 +243,7 @@ TEST_CASE_METHOD(Fixture, "isolate: no descriptor, no process, no zombie is left
     CHECK(call(echo, "x") == "x");
     const auto files = open_files();
     const auto nursery = family().at(0).pid;
-    const auto nursery_files = open_files(nursery);
+    const auto nursery_files = settled_files(nursery);
     const auto before = clock->now();
 #ifdef MUSTER_SANITIZED
     constexpr int kCalls = 500; // a fork costs 14 ms there

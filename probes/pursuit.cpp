@@ -29,9 +29,9 @@ void Pursued::step(MetadataService& service, Clock& clock, Deadline deadline) {
     due_ = clock.now() + wait();
 }
 
-void Pursued::suffer_with(const Pursued& other, bool late) {
-    take_note(other.trouble_->error, late);
-    due_ = std::max(due_, other.due_);
+void Pursued::suffer(const Error& error, Instant until, bool late) {
+    take_note(error, late);
+    due_ = std::max(due_, until);
     (void)schedule_.next(); // one backoff, not many that take turns
 }
 
@@ -48,9 +48,9 @@ Duration Pursued::wait() {
 
 namespace {
 
-void suffer(const std::vector<Pursued*>& open, const Pursued& from, bool late) {
+void share(const Error& error, const Pursued& from, const std::vector<Pursued*>& open, bool late) {
     for (Pursued* other : open) {
-        if (other != &from) other->suffer_with(from, late);
+        if (other != &from) other->suffer(error, from.due(), late);
     }
 }
 
@@ -70,7 +70,7 @@ void pursue(const std::vector<Pursued*>& values, MetadataService& service, Clock
         const auto& trouble = value->trouble();
         if (!trouble) continue;
         notice(trouble->error.message, value->due());
-        if (trouble->of_service) suffer(open, *value, deadline.passed(clock));
+        if (trouble->of_service) share(trouble->error, *value, open, deadline.passed(clock));
         if (trouble->final) break;
     }
     for (const Pursued* value : values) {

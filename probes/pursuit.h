@@ -58,8 +58,9 @@ class Pursued {
 
     /// Reads once and sets the time of the next reading.
     void step(MetadataService& service, Clock& clock, Deadline deadline);
-    /// Another value's reading found that the service itself is ailing: as if this one had.
-    void suffer_with(const Pursued& other, bool late);
+    /// Another value's reading found that the service itself is ailing, and waits `until` then: as
+    /// if this one had.
+    void suffer(const Error& error, Instant until, bool late);
 
     [[nodiscard]] virtual bool done() const = 0;
     [[nodiscard]] virtual unsigned disagreements() const = 0;

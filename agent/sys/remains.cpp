@@ -1,5 +1,6 @@
 #include "agent/sys/remains.h"
 
+#include <cstdint>
 #include <string>
 
 namespace muster {
@@ -38,6 +39,35 @@ bool is_cut_short_pvcreate(const Ends& ends) {
            header.substr(24).starts_with(kStart) && all_zero(header.substr(kLocations)) &&
            all_zero(disk.substr(0, kHeader)) && all_zero(disk.substr(kHeader + kSector)) &&
            ends.last_zero;
+}
+
+bool is_empty_ext(const Ends& ends) {
+    // struct ext4_super_block at 1024, little-endian.
+    constexpr std::size_t kSuper = 1024;
+    constexpr std::size_t kSuperSize = 1024;
+    if (ends.first.size() < kSuper + kSuperSize) {
+        return false;
+    }
+    const auto super = std::string_view(ends.first).substr(kSuper, kSuperSize);
+    const auto number = [&](std::size_t offset, std::size_t size) {
+        std::uint32_t value = 0;
+        for (std::size_t i = size; i-- > 0;) {
+            value = value << 8 | static_cast<unsigned char>(super[offset + i]);
+        }
+        return value;
+    };
+    constexpr std::uint32_t kMagic = 0xef53;
+    constexpr std::uint32_t kFirstInode =
+        11; // lost+found; those before it are the filesystem's own
+    constexpr std::uint32_t kClean = 1;
+    constexpr std::uint32_t kRecover = 4;
+    const auto inodes = number(0, 4);
+    const auto free_inodes = number(16, 4);
+    const bool consistent = number(56, 2) == kMagic && number(76, 4) == 1 &&
+                            number(58, 2) == kClean && (number(96, 4) & kRecover) == 0 &&
+                            number(232, 4) == 0; // no orphans to clean up
+    return consistent && number(84, 4) == kFirstInode && inodes > kFirstInode &&
+           free_inodes == inodes - kFirstInode;
 }
 
 bool is_cut_short_mkfs_xfs(const Ends& ends) {

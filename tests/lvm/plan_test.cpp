@@ -226,7 +226,7 @@ TEST_CASE("plan: two groups of ours, or an exported one") {
         const auto plan = builder.plan();
         CHECK(plan.steps.empty());
         REQUIRE_FALSE(plan.refusals.empty());
-        CHECK_THAT(plan.refusals[0].message, Contains("two volume groups are called muster"));
+        CHECK_THAT(plan.refusals[0].message, Contains("several volume groups are called muster"));
     }
 }
 
@@ -238,7 +238,7 @@ TEST_CASE("plan: a spare blank disk beside a whole group is noted and left alone
     CHECK(plan.disks.size() == 2);
     CHECK(plan.devices == Lines{"/dev/nvme1n1", "/dev/nvme2n1"});
     REQUIRE(plan.notes.size() == 1);
-    CHECK_THAT(plan.notes[0], Contains("/dev/nvme3n1 is blank"));
+    CHECK_THAT(plan.notes[0], Contains("/dev/nvme3n1 is not part of muster"));
 }
 
 TEST_CASE("plan: the device-mapper name is taken by somebody else") {

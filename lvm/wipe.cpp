@@ -27,12 +27,15 @@ std::expected<void, Failure> failure(std::string reason, std::string message) {
 
 std::vector<Extent> extents_of(const WipeDisk& step) {
     const std::uint64_t size = step.disk.size;
-    // All that there is to such a label is in here, and what is left behind is no group's.
-    if (step.content.lvm_empty) return {{0, block}};
     if (size <= 2 * end_part) return {{0, size}};
 
     std::vector<Extent> extents;
     const std::uint64_t tail = (size - end_part) / block * block;
+    // The block with the header of the empty metadata area stays: with the label it says that no
+    // group has the disk, and without it that a pvcreate was cut short.
+    if (step.content.lvm_empty) {
+        return {{tail, size - tail}, {2 * block, end_part - 2 * block}, {0, block}};
+    }
     for (const auto& signature : step.content.signatures) {
         if (signature.offset < end_part || signature.offset >= tail) continue;
         extents.push_back({signature.offset / block * block, block});

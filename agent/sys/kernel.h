@@ -28,7 +28,8 @@ struct DiskContent {
     bool zeroed = false; ///< the first and the last MiB are zero to the byte
     /// No label, but the header of an empty LVM metadata area at 4096: magic " LVM2 x[5A%r0N*>" at
     /// 4100 and a first raw location (at 4136, 16 bytes) of zeros. A pvcreate that was cut short
-    /// leaves that; no group ever was on such a disk. But for this sector both ends are zero.
+    /// leaves that, or a wipe of a label (4608 to 8192 may hold what is left of a removed group);
+    /// no group is on such a disk. But for this both ends are zero.
     bool lvm_remains = false;
     /// The one signature is XFS and its sb_inprogress (byte 126) is 1: mkfs.xfs sets it first and
     /// clears it last, so this one was cut short.

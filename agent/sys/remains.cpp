@@ -14,6 +14,7 @@ using namespace std::string_view_literals;
 // metadata's copies, all zero for as long as there is none.
 constexpr std::size_t kHeader = 4096;
 constexpr std::size_t kSector = 512;
+constexpr std::size_t kBlock = 4096;
 constexpr auto kMagic = " LVM2 x[5A%r0N*>"sv;
 constexpr auto kVersion = "\1\0\0\0"sv;
 constexpr auto kStart = "\0\x10\0\0\0\0\0\0"sv;
@@ -31,13 +32,15 @@ bool is_zeroed(const Ends& ends) {
 
 bool is_cut_short_pvcreate(const Ends& ends) {
     const std::string_view disk = ends.first;
-    if (disk.size() < kHeader + kSector) {
+    if (disk.size() < kHeader + kBlock) {
         return false;
     }
     const auto header = disk.substr(kHeader, kSector);
+    // Behind the header its block may hold the text of a group that was removed: it can't be zeroed
+    // without the header where sectors are of 4096 bytes, so a wipe leaves it (lvm/wipe.cpp).
     return header.substr(4).starts_with(kMagic) && header.substr(20).starts_with(kVersion) &&
            header.substr(24).starts_with(kStart) && all_zero(header.substr(kLocations)) &&
-           all_zero(disk.substr(0, kHeader)) && all_zero(disk.substr(kHeader + kSector)) &&
+           all_zero(disk.substr(0, kHeader)) && all_zero(disk.substr(kHeader + kBlock)) &&
            ends.last_zero;
 }
 

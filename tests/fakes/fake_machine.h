@@ -144,8 +144,11 @@ class FakeMachine : public Kernel {
         std::erase_if(content.signatures, within);
         disk.zeroed.insert(offset);
         if (content.signatures.empty()) content.preformatted = content.unfinished = false;
+        const auto tail = disk.spec.size - (1 << 20);
         if (label) {
-            content.lvm_remains = content.lvm_empty;
+            // What a group had there is in the rest of the metadata area, and its data at the end.
+            content.lvm_remains =
+                content.lvm_empty && disk.zeroed.contains(8192) && disk.zeroed.contains(tail);
             content.lvm_empty = false;
             disk.pv.clear();
             disk.group.clear();
@@ -153,7 +156,6 @@ class FakeMachine : public Kernel {
             std::erase_if(groups, [&](const Group& group) { return disks_of(group).empty(); });
         }
         // The first block, the rest of the first MiB, the last MiB.
-        const auto tail = disk.spec.size - (1 << 20);
         if (disk.zeroed.contains(0) && disk.zeroed.contains(4096) && disk.zeroed.contains(tail)) {
             content.lvm_remains = false;
             content.zeroed = content.signatures.empty();

@@ -366,8 +366,8 @@ TEST_CASE("apply: each outside call in turn goes wrong: the right reason, and no
                     CHECK(std::none_of(now.begin() + static_cast<std::ptrdiff_t>(at) + 1, now.end(),
                                        changes));
                 }
-                // Then nothing is left that proves that the vendor's filesystem was empty.
-                if (shows_late && job.layout.on_foreign_data == ForeignData::wipe_preformatted) {
+                // Then nothing is left that proves that the disk held nothing.
+                if (shows_late && job.layout.on_foreign_data != ForeignData::wipe) {
                     continue;
                 }
                 // And the next run mends it.

@@ -83,6 +83,21 @@ hash_disks() {
     done
 }
 
+# blank_disks: the ephemeral disks as they were delivered; what is left of an assembly is taken down.
+blank_disks() {
+    umount /mnt/scratch 2>/dev/null
+    local name size
+    for name in $(dmsetup ls 2>/dev/null | grep -v 'No devices' | cut -f1); do
+        dmsetup remove --retry "$name" 2>/dev/null
+    done
+    for name in $EPHEMERAL; do
+        size=$(blockdev --getsize64 "/dev/$name")
+        dd if=/dev/zero of="/dev/$name" bs=1M count=5 conv=notrunc,fsync status=none
+        dd if=/dev/zero of="/dev/$name" bs=1M seek=$((size / 1048576 - 1)) count=1 conv=notrunc,fsync status=none
+    done
+    udevadm settle --timeout=10
+}
+
 # mapping: the block device mapping that the metadata service should tell of, as JSON.
 mapping() {
     local text='"ami": "sda1", "root": "/dev/sda1"' name i=0

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::uint64_t block = 4096; ///< whole sectors, whatever their size
 constexpr std::uint64_t end_part = 1 << 20;
+constexpr Duration partitions_limit = std::chrono::seconds(10);
+constexpr Duration try_again_after = std::chrono::milliseconds(200);
 
 std::expected<std::string, Failure> need_tool(const Machine& machine, const char* name) {
     auto path = find_tool(machine.files, name);
@@ -21,6 +23,30 @@ std::expected<std::string, Failure> need_tool(const Machine& machine, const char
 
 std::expected<void, Failure> failure(std::string reason, std::string message) {
     return std::unexpected(Failure{std::move(reason), std::move(message)});
+}
+
+/// The kernel keeps a partition that anybody has open, and udev looks into each one when its disk
+/// has been written to: tried for a while.
+std::expected<void, Failure> drop_partitions(const Machine& machine, const std::string& blockdev,
+                                             const Disk& disk, Deadline deadline) {
+    const auto is_there = [&](const std::string& partition) {
+        return machine.files.exists(fmt::format("/sys/block/{}/{}", disk.name, partition));
+    };
+    const Deadline limit = deadline.clipped(machine.clock, partitions_limit);
+    std::expected<void, Failure> done;
+    while (std::ranges::any_of(disk.partitions, is_there)) {
+        if (limit.passed(machine.clock)) {
+            return failure("assembly-failed",
+                           fmt::format("{} was zeroed, and the kernel still has its partitions{}",
+                                       disk.node, done ? "" : ": " + done.error().message));
+        }
+        done = must_run(machine, forget_partitions(blockdev, disk.node), limit);
+        if (!done && done.error().reason == "ephemeral-stuck") return done;
+        if (std::ranges::any_of(disk.partitions, is_there)) {
+            machine.clock.sleep_until(machine.clock.now() + try_again_after);
+        }
+    }
+    return {};
 }
 
 } // namespace
@@ -64,16 +90,8 @@ std::expected<void, Failure> wipe(const Machine& machine, const WipeDisk& step, 
         const auto command = write_zeros(*blkdiscard, node, extent);
         if (auto done = must_run(machine, command, deadline); !done) return done;
     }
-    if (!step.disk.partitions.empty()) {
-        const auto command = forget_partitions(*blockdev, node);
-        if (auto done = must_run(machine, command, deadline); !done) return done;
-    }
-    for (const auto& partition : step.disk.partitions) {
-        if (!machine.files.exists(fmt::format("/sys/block/{}/{}", step.disk.name, partition)))
-            continue;
-        return failure("assembly-failed",
-                       fmt::format("{} was zeroed, and the kernel still has its partition {}", node,
-                                   partition));
+    if (auto forgotten = drop_partitions(machine, *blockdev, step.disk, deadline); !forgotten) {
+        return forgotten;
     }
     const auto after = machine.kernel.content(node, deadline);
     if (!after) return std::unexpected(disk_failure(after.error()));

@@ -19,6 +19,7 @@ class FakeLvm : public CommandRunner {
     }
 
     std::vector<Command> ran;
+    bool partitions_stay = false; ///< somebody has one open
 
     [[nodiscard]] Result<CommandOutput> run(const Command& command, Deadline deadline) override {
         ran.push_back(command);
@@ -216,7 +217,9 @@ class FakeLvm : public CommandRunner {
     CommandOutput forget_partitions(const std::vector<std::string>& argv) {
         REQUIRE(argv.at(1) == "--rereadpt");
         const auto name = argv.at(2).substr(5);
-        if (fault_ == Fault::half) return said(1, "BLKRRPART: Device or resource busy\n");
+        if (fault_ == Fault::half || partitions_stay) {
+            return said(1, "BLKRRPART: Device or resource busy\n");
+        }
         machine_.effect({}, "partitions forgotten", [&] {
             for (const auto& partition : machine_.disks.at(name).partitions)
                 machine_.sysfs.drop("/sys/block/" + name + "/" + partition);

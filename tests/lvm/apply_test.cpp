@@ -37,6 +37,7 @@ std::string reason_for(const std::string& call, Fault fault) {
         return ""; // only a nicer name
     }
     if (call.starts_with("block_device")) return fault == Fault::lie ? "" : "cannot-tell";
+    if (call == "/usr/sbin/blockdev" && fault != Fault::stuck) return ""; // it is tried again
     switch (fault) {
     case Fault::none: return "";
     case Fault::stuck: return "ephemeral-stuck";

@@ -31,13 +31,13 @@ refused ephemeral-foreign-data "exported"
 
 row "in use: mounted by cloud-init at /mnt" "$WIPE"
 mkfs.ext3 -q /dev/loop1
-mount /dev/loop1 /mnt
+mount -o ro /dev/loop1 /mnt
 refused ephemeral-foreign-data "mounted at /mnt .cloud-init does that"
 umount /mnt
 
 row "in use: mounted where muster can't see it" "$WIPE"
 mkfs.ext3 -q /dev/loop1
-unshare --mount --propagation private sh -c 'mount /dev/loop1 /srv; : >/run/mounted; sleep 60' &
+unshare --mount --propagation private sh -c 'mount -o ro /dev/loop1 /srv; : >/run/mounted; sleep 60' &
 hidden=$!
 wait_for 10 test -e /run/mounted
 check_not "$ROW: it is not among our mounts" grep -q /srv /proc/self/mountinfo

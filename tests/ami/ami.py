@@ -30,13 +30,15 @@ class Ami(harness.Run):
         "processors": "2",
         "kernel": "",             # arguments of the kernel beyond the usual ones
         "cloud-init": "disabled", # or enabled
+        "clock": "host",          # or instructions: time is their count, whatever else this machine does
     }
 
     def __init__(self, scenario, *arguments, **options):
         super().__init__(scenario, *arguments, **options)
         self.image = None
-        if scenario.values["cloud-init"] not in ("enabled", "disabled"):
-            raise ScenarioError("cloud-init: enabled or disabled")
+        for key, words in (("cloud-init", ("enabled", "disabled")), ("clock", ("host", "instructions"))):
+            if scenario.values[key] not in words:
+                raise ScenarioError("%s: %s" % (key, " or ".join(words)))
 
     @staticmethod
     def require_tools():
@@ -84,7 +86,7 @@ class Ami(harness.Run):
         # Names relative to the work folder: a comma in a path would be QEMU's own.
         return [
             "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-            "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max",
+            "-machine", "q35", "-cpu", "max", *self._pace(),
             "-smp", values["processors"], "-m", values["memory"],
             "-kernel", os.path.join(self.image, "vmlinuz"), "-append", kernel,
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
@@ -98,6 +100,12 @@ class Ami(harness.Run):
             "-chardev", "file,id=kept,append=on,path=kept.tar",
             "-device", "virtserialport,chardev=kept,name=muster.kept",
         ], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+    def _pace(self):
+        if self.scenario.values["clock"] == "instructions":
+            # One thread then; a thousand million instructions a second.
+            return ["-accel", "tcg,thread=single", "-icount", "shift=0"]
+        return ["-accel", "tcg,thread=multi"]
 
     def keep_files(self):
         # One archive after the other, one a boot.

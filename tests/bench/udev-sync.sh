@@ -1,8 +1,10 @@
 # What LVM's waiting for udev costs: a volume striped over 24 disks, as muster makes it, against the same with
-# udev left out. Run by hand: tests/ami/run tests/bench/udev-sync.sh [rounds=3] [disks=24]
-# The times are those of one machine, side by side; without KVM only their ratios say anything.
+# udev left out. Run by hand: tests/ami/run tests/bench/udev-sync.sh [rounds=3] [disks=24] [clock=host]
+# The times are counts of instructions, side by side on one machine: only their ratios say anything.
 #: disks 24
 #: size 64M
+#: clock instructions
+#: processors 1
 #: memory 1536M
 #: time 3600
 rounds=${rounds:-3}
@@ -40,9 +42,10 @@ step() {
     esac
 }
 
+# clear_away MODE: whoever made the nodes has to remove them.
 clear_away() {
     udevadm settle
-    lvm_as muster vgremove --force --yes -- bench
+    lvm_as "$1" vgremove --force --yes -- bench
     lvm_as muster pvremove --yes "${devices[@]}"
     udevadm settle
 }
@@ -83,7 +86,7 @@ for ((round = 1; round <= rounds; round++)); do
         udevadm settle
         took[$mode.all]+="$total "
         echo "round $round, $mode:$line, all $total ms; then udev was busy for $(((${EPOCHREALTIME/./} - begin) / 1000)) ms more"
-        clear_away
+        clear_away "$mode"
     done
     modes=("${modes[@]:1}" "${modes[0]}")
 done
@@ -124,11 +127,16 @@ for mode in muster noudev; do
     echo "  opened by, how often:"
     sed -n 's/^ *\(.*\)-[0-9]* *\[.*name="\([^"]*\)".*/\1 \2/p' "$trace/trace" |
         awk '{ sub(/[0-9].*/, "", $2); count[$1 " " $2]++ } END { for (key in count) print "   ", count[key], key }' | sort -rn
-    # Left active by a mode that leaves udev out, taken away by one that waits for it: does that hang?
-    step muster deactivate
-    look "deactivated"
-    clear_away
+    clear_away "$mode"
+    look "removed"
 done
+
+say "made without udev, removed by tools that leave the nodes to it, as a person would; then made anew"
+step noudev vgcreate
+step noudev lvcreate
+clear_away muster
+look "removed"
 ls -l /dev/mapper /dev/bench 2>&1
-dmsetup udevcookies
+lvm vgcreate --config "$common" --devices "$list" -- bench "${devices[@]}" 2>&1 </dev/null
+echo "  vgcreate: status $?"
 pass "measured"

@@ -52,6 +52,7 @@ for service in early late; do
     check "a service that needs it starts ($service)" systemctl start "$service"
     expect_match "it comes after the mount, and so goes before it ($service)" "mnt-scratch.mount" "$(unit "$service" After)"
 done
+dmesg | grep XFS
 echo "Requires of early: $(unit early Requires)"
 echo "Requires of late: $(unit late Requires)"
 systemctl status --no-pager --full mnt-scratch.mount 'dev-mapper-muster\x2dscratch.device'

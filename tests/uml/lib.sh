@@ -1,12 +1,12 @@
-# Functions for scenarios. Sourced inside the kernel by init; see README.md.
+# Functions for scenarios. Sourced inside the kernel by init, this one's or ami's; see README.md.
 # shellcheck shell=bash
 set -u
 
 say() { printf -- '-- %s\n' "$*"; }
 
-# Both record one check: a line of $WORK/checks that the host judges, and one on the console.
-pass() { printf 'CHECK ok %s\n' "$*"; printf 'ok %s\n' "$*" >>"$WORK/checks"; }
-fail() { printf 'CHECK FAIL %s\n' "$*"; printf 'FAIL %s\n' "$*" >>"$WORK/checks"; }
+# Both record one check: a line of $SAID that the host judges, and one on the console.
+pass() { printf 'CHECK ok %s\n' "$*"; printf 'ok %s\n' "$*" >>"$SAID"; }
+fail() { printf 'CHECK FAIL %s\n' "$*"; printf 'FAIL %s\n' "$*" >>"$SAID"; }
 
 # check WHAT COMMAND...: the command succeeds. Its output is shown only if it does not.
 check() {
@@ -66,7 +66,7 @@ wait_for() {
 }
 
 # From here the host counts the seconds of `#: boot cut=`.
-mark_cut() { : >"$WORK/cut"; }
+mark_cut() { echo "cut $BOOT" >>"$SAID"; }
 
 # Files put here are found beside the console log afterwards.
 keep() {

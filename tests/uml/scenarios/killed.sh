@@ -19,7 +19,7 @@ for ((round = 1; round <= ${rounds:-10}; round++)); do
     wait "$agent" 2>/dev/null
     before=$(lsblk -rno NAME,FSTYPE,MOUNTPOINT /dev/loop0 2>/dev/null | tr '\n' ' ')
     check_status "killed after $moment ms ($before): ready" 0 "$MUSTER" run >/run/out 2>&1
-    tail -n 1 "$WORK/checks" | grep -q '^ok' || cat /run/out
+    tail -n 1 "$SAID" | grep -q '^ok' || cat /run/out
     expect_match "mounted" "/mnt/scratch xfs rw" "$(cat /proc/mounts)"
     expect_equal "striped over four" 4 "$(lvs --noheadings -o stripes muster/scratch | tr -d ' ')"
 done

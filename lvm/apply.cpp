@@ -14,7 +14,7 @@ using Done = std::expected<void, Failure>;
 
 class Applier {
   public:
-    Applier(const Machine& machine, const Plan& plan, std::string lvm, Deadline deadline)
+    Applier(const Machine& machine, const Plan& plan, LvmTool lvm, Deadline deadline)
         : machine_(machine), plan_(plan), lvm_(std::move(lvm)), deadline_(deadline) {}
 
     Done operator()(const WipeDisk& step) const {
@@ -114,7 +114,7 @@ class Applier {
 
     const Machine& machine_;
     const Plan& plan_;
-    std::string lvm_;
+    LvmTool lvm_;
     Deadline deadline_;
 };
 
@@ -126,11 +126,10 @@ std::expected<void, Failure> apply(const Machine& machine, const Plan& plan, Dea
         return std::unexpected(
             Failure{plan.refusals.front().reason, plan.refusals.front().message});
     }
-    const auto lvm = find_tool(machine.files, "lvm");
-    if (!lvm && !plan.steps.empty()) {
+    if (!plan.lvm && !plan.steps.empty()) {
         return std::unexpected(Failure{"tool-missing", "lvm is not installed (package lvm2)"});
     }
-    const Applier applier(machine, plan, lvm.value_or(""), deadline);
+    const Applier applier(machine, plan, plan.lvm.value_or(LvmTool{}), deadline);
     for (const auto& step : plan.steps) {
         const auto what = describe(plan, step);
         notice.begin(what);

@@ -18,6 +18,7 @@ using Commands = std::vector<Command>;
 /// The step as the commands that a person would type; the tools' folders are left out.
 struct CommandsOf {
     const Plan& plan;
+    LvmTool lvm{.old = plan.lvm && plan.lvm->old};
 
     [[nodiscard]] std::string node(const VolumeLayout& volume) const {
         return "/dev/mapper/" + mapper_name(plan.group, volume.name);
@@ -32,18 +33,18 @@ struct CommandsOf {
         return commands;
     }
     Commands operator()(const RemoveGroup& remove) const {
-        return {remove_group("lvm", plan.group, remove.devices)};
+        return {remove_group(lvm, plan.group, remove.devices)};
     }
     Commands operator()(const CreateGroup& create) const {
-        return {create_group("lvm", plan.group, create.devices,
+        return {create_group(lvm, plan.group, create.devices,
                              {std::string(owner_tag), instance_tag(plan.instance_id)})};
     }
     Commands operator()(const CreateVolume& create) const {
-        return {create_volume("lvm", plan.group, plan.devices, create.volume, create.size,
+        return {create_volume(lvm, plan.group, plan.devices, create.volume, create.size,
                               create.stripes)};
     }
     Commands operator()(const ActivateGroup&) const {
-        return {activate_group("lvm", plan.group, plan.devices)};
+        return {activate_group(lvm, plan.group, plan.devices)};
     }
     Commands operator()(const MakeFilesystem& make) const {
         return {make_filesystem(mkfs_name(make.volume.filesystem), make.volume, node(make.volume),

@@ -14,6 +14,7 @@ class Planner {
     explicit Planner(const Situation& situation) : now_(situation) {
         plan_.group = now_.layout.volume_group;
         plan_.notes = now_.notes;
+        plan_.lvm = now_.lvm_tool;
         plan_.instance_id = now_.instance_id;
     }
 

@@ -41,10 +41,19 @@ struct ActiveVolume {
     std::vector<std::string> mounts; ///< where it is mounted
 };
 
+/// The machine's LVM.
+struct LvmTool {
+    std::string path = "lvm";
+    /// Before 2.03.12: it has neither --devices nor --setautoactivation. A filter in --config
+    /// serves for the one, the volumes' activation skip flag for the other.
+    bool old = false;
+};
+
 /// All that the plan is made from.
 struct Situation {
     std::string instance_id;
     GroupLayout layout;
+    std::optional<LvmTool> lvm_tool; ///< none: LVM is not installed
     std::vector<Candidate> candidates;
     Report lvm;                                 ///< of those candidates that carry an LVM label
     std::map<std::string, ActiveVolume> active; ///< by device-mapper name
@@ -110,6 +119,7 @@ struct Refusal {
 struct Plan {
     std::string group;
     std::string instance_id;
+    std::optional<LvmTool> lvm;       ///< none: LVM is not installed
     std::vector<std::string> devices; ///< nodes of all the group's disks
     std::vector<Disk> disks;          ///< the same, for the check before each write
     std::vector<Step> steps;

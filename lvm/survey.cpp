@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "agent/sys/mounts.h"
+#include "lvm/filesystem.h"
 #include "lvm/judge.h"
 #include "lvm/tool.h"
 
@@ -31,30 +32,70 @@ bool has_label(const Candidate& candidate) {
     });
 }
 
-/// What LVM says of the disks that carry its label; nothing is asked where none does.
-std::expected<Report, Failure>
-ask_lvm(const Machine& machine, const std::vector<Candidate>& candidates, Deadline deadline) {
-    std::vector<std::string> nodes;
-    for (const auto& candidate : candidates) {
-        if (has_label(candidate)) nodes.push_back(candidate.disk.node);
+std::expected<CommandOutput, Failure> ask(const Machine& machine, const Command& command,
+                                          Deadline deadline) {
+    auto output = run_patiently(machine, command, deadline.clipped(machine.clock, report_limit));
+    if (!output) return std::unexpected(disk_failure(output.error().with("asking LVM")));
+    return std::move(*output);
+}
+
+std::unexpected<Failure> no_answer(std::string_view what, const CommandOutput& output) {
+    return std::unexpected(Failure{"assembly-failed", fmt::format("lvm {} ended with {}: {}", what,
+                                                                  output.exit_status, output.err)});
+}
+
+/// What LVM says of the disks that carry its label. An old one is known by its complaint of an
+/// option: then a machine that is whole costs one call.
+std::expected<Report, Failure> ask_report(const Machine& machine,
+                                          const std::vector<std::string>& nodes, LvmTool& lvm,
+                                          Deadline deadline) {
+    auto output = ask(machine, read_report(lvm, nodes), deadline);
+    if (output && is_unknown_option(*output)) {
+        lvm.old = true;
+        output = ask(machine, read_report(lvm, nodes), deadline);
     }
-    if (nodes.empty()) return Report{};
-    const auto lvm = find_tool(machine.files, "lvm");
-    if (!lvm) {
-        return std::unexpected(Failure{
-            "tool-missing", "lvm is not installed (package lvm2), and a disk carries its label"});
-    }
-    const auto output = machine.commands.run(read_report(*lvm, nodes),
-                                             deadline.clipped(machine.clock, report_limit));
-    if (!output) return std::unexpected(disk_failure(output.error().with("lvm fullreport")));
-    if (output->exit_status != 0) {
-        return std::unexpected(
-            Failure{"assembly-failed", fmt::format("lvm fullreport ended with {}: {}",
-                                                   output->exit_status, output->err)});
-    }
+    if (!output) return std::unexpected(output.error());
+    if (output->exit_status != 0) return no_answer("fullreport", *output);
     auto report = parse_report(output->out);
     if (!report) return std::unexpected(Failure{"assembly-failed", report.error().message});
     return std::move(*report);
+}
+
+/// Where nothing carries a label there is nothing to ask but what kind of LVM it is.
+std::expected<void, Failure> learn_version(const Machine& machine, LvmTool& lvm,
+                                           Deadline deadline) {
+    const auto output = ask(machine, ask_version(lvm), deadline);
+    if (!output) return std::unexpected(output.error());
+    if (output->exit_status != 0) return no_answer("version", *output);
+    const auto old = is_old_lvm(output->out);
+    if (!old) return std::unexpected(Failure{"assembly-failed", old.error().message});
+    lvm.old = *old;
+    return {};
+}
+
+std::expected<void, Failure> ask_lvm(const Machine& machine, Situation& situation,
+                                     Deadline deadline) {
+    if (situation.candidates.empty()) return {};
+    std::vector<std::string> nodes;
+    for (const auto& candidate : situation.candidates) {
+        if (has_label(candidate)) nodes.push_back(candidate.disk.node);
+    }
+    const auto path = find_tool(machine.files, "lvm");
+    if (!path && nodes.empty()) return {};
+    if (!path) {
+        return std::unexpected(Failure{
+            "tool-missing", "lvm is not installed (package lvm2), and a disk carries its label"});
+    }
+    LvmTool lvm{.path = *path};
+    if (nodes.empty()) {
+        if (auto known = learn_version(machine, lvm, deadline); !known) return known;
+    } else {
+        auto report = ask_report(machine, nodes, lvm, deadline);
+        if (!report) return std::unexpected(report.error());
+        situation.lvm = std::move(*report);
+    }
+    situation.lvm_tool = std::move(lvm);
+    return {};
 }
 
 /// "muster-scratch" is of the group muster, "muster--x-scratch" of the group muster-x.
@@ -182,9 +223,9 @@ std::expected<Situation, Failure> survey(const Machine& machine, const Inventory
         if (!candidate) return std::unexpected(candidate.error());
         situation.candidates.push_back(std::move(*candidate));
     }
-    auto report = ask_lvm(machine, situation.candidates, deadline);
-    if (!report) return std::unexpected(report.error());
-    situation.lvm = std::move(*report);
+    if (auto asked = ask_lvm(machine, situation, deadline); !asked) {
+        return std::unexpected(asked.error());
+    }
     if (!situation.candidates.empty() &&
         std::ranges::none_of(situation.lvm.groups,
                              [&](const auto& group) { return is_ours(situation, group); })) {

@@ -1,20 +1,44 @@
 #include "lvm/tool.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <fmt/format.h>
 
 namespace muster::lvm {
 namespace {
 
 // No copies of the metadata below /etc: the disks are gone with the instance, and the root may be
-// read-only. One report line a problem, none for the log file.
+// read-only. One report line a problem, none for the log file. A lock that another command has is
+// not waited for: that one may hang on a stuck disk.
 constexpr std::string_view configuration =
-    "backup{backup=0 archive=0} log{prefix=\"\" command_names=0} global{use_lvmpolld=0}";
+    "backup{backup=0 archive=0} log{prefix=\"\" command_names=0} "
+    "global{use_lvmpolld=0 wait_for_locks=0";
 
-Command lvm_command(const std::string& lvm, std::string_view verb,
+/// The same as --devices, for an LVM that does not have it; and lvmetad's memory is not asked.
+std::string filter_of(const std::vector<std::string>& devices) {
+    std::string list;
+    for (const auto& device : devices)
+        list += fmt::format("\"a|^{}$|\",", device);
+    return fmt::format(
+        " use_lvmetad=0}} devices{{filter=[{0}\"r|.*|\"] global_filter=[{0}\"r|.*|\"]}}", list);
+}
+
+/// An empty LVM_SYSTEM_DIR: no lvm.conf. What an AMI's owner has in there for other groups
+/// (filters, a volume list, lvmlockd, a separator for lists) has broken every one of these
+/// commands.
+Command lvm_command(const LvmTool& lvm, std::string_view verb,
                     const std::vector<std::string>& devices) {
-    return {.argv = {lvm, std::string(verb), "--config", std::string(configuration), "--devices",
-                     fmt::format("{}", fmt::join(devices, ","))}};
+    Command command{.argv = {lvm.path, std::string(verb), "--config"},
+                    .environment = {"LVM_SYSTEM_DIR="}};
+    if (lvm.old) {
+        command.argv.push_back(std::string(configuration) + filter_of(devices));
+    } else {
+        command.argv.push_back(std::string(configuration) + "}");
+        command.argv.emplace_back("--devices");
+        command.argv.push_back(fmt::format("{}", fmt::join(devices, ",")));
+    }
+    return command;
 }
 
 template <class... Words>
@@ -40,7 +64,41 @@ std::optional<std::string> find_tool(const Files& files, std::string_view name) 
     return std::nullopt;
 }
 
-Command read_report(const std::string& lvm, const std::vector<std::string>& devices) {
+Command ask_version(const LvmTool& lvm) {
+    return {.argv = {lvm.path, "version"}, .environment = {"LVM_SYSTEM_DIR="}};
+}
+
+Result<bool> is_old_lvm(std::string_view version) {
+    constexpr std::string_view before = "LVM version:";
+    const auto line = version.find(before);
+    std::array<unsigned, 3> numbers{};
+    if (line == std::string_view::npos) {
+        return fail(Errc::malformed, "lvm version: no line with \"LVM version:\"");
+    }
+    auto rest = version.substr(line + before.size());
+    rest.remove_prefix(std::min(rest.find_first_not_of(' '), rest.size()));
+    for (auto& number : numbers) {
+        const auto read = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+        if (read.ec != std::errc()) {
+            return fail(Errc::malformed, "lvm version: expected a version like 2.03.16");
+        }
+        rest.remove_prefix(static_cast<std::size_t>(read.ptr - rest.data()));
+        if (rest.starts_with('.')) rest.remove_prefix(1);
+    }
+    return numbers < std::array<unsigned, 3>{2, 3, 12};
+}
+
+bool is_unknown_option(const CommandOutput& output) {
+    constexpr int invalid_command_line = 3; // EINVALID_CMD_LINE of LVM2
+    return output.exit_status == invalid_command_line &&
+           output.err.find("unrecognized option '--devices'") != std::string::npos;
+}
+
+bool is_locked_out(const CommandOutput& output) {
+    return output.exit_status != 0 && output.err.find("Can't get lock for") != std::string::npos;
+}
+
+Command read_report(const LvmTool& lvm, const std::vector<std::string>& devices) {
     auto command = lvm_command(lvm, "fullreport", devices);
     append(command, "--reportformat", "json", "--units", "b", "--nosuffix");
     append(command, "--configreport", "vg", "-o",
@@ -53,14 +111,14 @@ Command read_report(const std::string& lvm, const std::vector<std::string>& devi
     return command;
 }
 
-Command create_group(const std::string& lvm, const std::string& group,
+Command create_group(const LvmTool& lvm, const std::string& group,
                      const std::vector<std::string>& devices,
                      const std::vector<std::string>& tags) {
     auto command = lvm_command(lvm, "vgcreate", devices);
     command.writes_disks = true;
     // Not activated by udev at the next boot: one missing disk would leave half a group behind
     // (lvm2 issue 174), and muster activates it when all is proved.
-    append(command, "--setautoactivation", "n");
+    if (!lvm.old) append(command, "--setautoactivation", "n");
     for (const auto& tag : tags)
         append(command, "--addtag", tag);
     append(command, "--", group);
@@ -68,7 +126,7 @@ Command create_group(const std::string& lvm, const std::string& group,
     return command;
 }
 
-Command create_volume(const std::string& lvm, const std::string& group,
+Command create_volume(const LvmTool& lvm, const std::string& group,
                       const std::vector<std::string>& devices, const VolumeLayout& volume,
                       const std::string& size, unsigned stripes) {
     auto command = lvm_command(lvm, "lvcreate", devices);
@@ -77,6 +135,8 @@ Command create_volume(const std::string& lvm, const std::string& group,
     // what the disks held before they came to us.
     append(command, "--yes", "--wipesignatures", "y", "--zero", "y", "--addtag",
            filesystem_tag(volume.filesystem), "--name", volume.name);
+    // Nor activated by an old LVM's udev rules: not without being told to skip this flag.
+    if (lvm.old) append(command, "--setactivationskip", "y", "--ignoreactivationskip");
     append(command, size.ends_with('b') ? "--size" : "--extents", size);
     if (stripes > 1) {
         append(command, "--stripes", std::to_string(stripes), "--stripesize",
@@ -86,7 +146,7 @@ Command create_volume(const std::string& lvm, const std::string& group,
     return command;
 }
 
-Command remove_group(const std::string& lvm, const std::string& group,
+Command remove_group(const LvmTool& lvm, const std::string& group,
                      const std::vector<std::string>& devices) {
     auto command = lvm_command(lvm, "vgremove", devices);
     command.writes_disks = true;
@@ -104,10 +164,12 @@ Command forget_partitions(const std::string& blockdev, const std::string& node) 
     return {.argv = {blockdev, "--rereadpt", node}};
 }
 
-Command activate_group(const std::string& lvm, const std::string& group,
+Command activate_group(const LvmTool& lvm, const std::string& group,
                        const std::vector<std::string>& devices) {
     auto command = lvm_command(lvm, "vgchange", devices);
-    append(command, "--activate", "y", "--", group);
+    append(command, "--activate", "y");
+    if (lvm.old) append(command, "--ignoreactivationskip");
+    append(command, "--", group);
     return command;
 }
 

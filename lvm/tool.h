@@ -24,26 +24,37 @@ inline constexpr std::string_view owner_tag = "muster";
 /// `run` is root's, and starts nothing that somebody else can put in its way.
 [[nodiscard]] std::optional<std::string> find_tool(const Files& files, std::string_view name);
 
+/// Tells whether it is an old one, from what `lvm version` prints: "LVM version: 2.03.16(2) ...".
+/// `malformed` where there is no such line.
+[[nodiscard]] Result<bool> is_old_lvm(std::string_view version);
+[[nodiscard]] Command ask_version(const LvmTool& lvm);
+
+/// An old LVM's answer to an option that it does not know; nothing has been done.
+[[nodiscard]] bool is_unknown_option(const CommandOutput& output);
+
+/// Another LVM command has LVM's own lock; nothing has been done. LVM would wait for it for ever.
+[[nodiscard]] bool is_locked_out(const CommandOutput& output);
+
 /// Every command that reads or writes groups sees `devices` and no other: a command that scans all
 /// devices hangs on another one that is stuck, and the devices file of a cloned image names the
 /// disks of another machine.
-[[nodiscard]] Command read_report(const std::string& lvm, const std::vector<std::string>& devices);
+[[nodiscard]] Command read_report(const LvmTool& lvm, const std::vector<std::string>& devices);
 
 /// Never with --yes or --force: with standard input closed, LVM's own question ("signature
 /// detected, wipe it?") is the second refusal.
-[[nodiscard]] Command create_group(const std::string& lvm, const std::string& group,
+[[nodiscard]] Command create_group(const LvmTool& lvm, const std::string& group,
                                    const std::vector<std::string>& devices,
                                    const std::vector<std::string>& tags);
 
 /// `size`: "100%VG", "100%FREE", "1073741824b". `stripes` 1 makes a linear volume.
-[[nodiscard]] Command create_volume(const std::string& lvm, const std::string& group,
+[[nodiscard]] Command create_volume(const LvmTool& lvm, const std::string& group,
                                     const std::vector<std::string>& devices,
                                     const VolumeLayout& volume, const std::string& size,
                                     unsigned stripes);
 
 /// The group goes, with its volumes: LVM itself deactivates them, and refuses where one is in use.
 /// A disk that is missing is no hindrance.
-[[nodiscard]] Command remove_group(const std::string& lvm, const std::string& group,
+[[nodiscard]] Command remove_group(const LvmTool& lvm, const std::string& group,
                                    const std::vector<std::string>& devices);
 
 /// Zeros, in `extent` (whole sectors). The tool opens the disk for itself alone (O_EXCL, since
@@ -54,7 +65,7 @@ inline constexpr std::string_view owner_tag = "muster";
 /// The kernel forgets the partitions that were on the disk.
 [[nodiscard]] Command forget_partitions(const std::string& blockdev, const std::string& node);
 
-[[nodiscard]] Command activate_group(const std::string& lvm, const std::string& group,
+[[nodiscard]] Command activate_group(const LvmTool& lvm, const std::string& group,
                                      const std::vector<std::string>& devices);
 
 /// `over_unfinished`: an mkfs of ours was cut short in this very volume; make it anew over that.

@@ -40,7 +40,7 @@ class ScenarioError(Exception):
 
 
 class Boot:
-    """One power cycle: `#: boot [blank] [off] [cut=SECONDS | cut=FROM-TO] [xTIMES]`."""
+    """One power cycle: `#: boot [blank] [off] [cut=SECONDS | cut=FROM-TO] [xTIMES | x$SETTING]`."""
 
     def __init__(self, words, randomness):
         self.blank = False
@@ -83,8 +83,9 @@ class Scenario:
         self.boots = []
         for words in boots or [[]]:
             times = 1
-            if words and re.fullmatch(r"x\d+", words[-1]):
-                times = int(words[-1][1:])
+            if words and re.fullmatch(r"x(\d+|\$[a-z]+)", words[-1]):
+                number = words[-1][1:]
+                times = int(self.parameters.get(number[1:], "1") if number[0] == "$" else number)
                 words = words[:-1]
             self.boots += [Boot(words, randomness) for _ in range(times)]
         self.disks = int(self.values["disks"])

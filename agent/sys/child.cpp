@@ -123,9 +123,13 @@ class Run {
         if (!out || !err) {
             return fail(out ? std::move(err.error()) : std::move(out.error()));
         }
-        static constexpr std::array<const char*, 2> kEnvironment{"LC_ALL=C", nullptr};
+        std::vector<const char*> environment{"LC_ALL=C"};
+        for (const auto& variable : child.environment) {
+            environment.push_back(variable.c_str());
+        }
+        environment.push_back(nullptr);
         bp::posix::default_launcher launcher;
-        launcher.env = kEnvironment.data();
+        launcher.env = environment.data();
         const std::vector<std::string> arguments(child.argv.begin() + 1, child.argv.end());
         error_code error;
         process_ = launcher(context_.get_executor(), error, child.argv.front(), arguments,

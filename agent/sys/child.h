@@ -13,8 +13,9 @@ namespace muster {
 
 struct Child {
     std::vector<std::string> argv;
-    int standard_input = -1; ///< the program's descriptor 0
-    Duration limit{};        ///< TERM after it, KILL a second later
+    std::vector<std::string> environment{}; ///< beside LC_ALL=C
+    int standard_input = -1;                ///< the program's descriptor 0
+    Duration limit{};                       ///< TERM after it, KILL a second later
     /// It goes on to its end when the agent is killed, where it would be killed too.
     bool outlives_agent = false;
 };

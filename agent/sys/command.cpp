@@ -54,6 +54,7 @@ Result<Json> run_in_helper(const Json& argument) {
         return fail(std::move(input.error()));
     }
     const auto output = run_child({argument.at("argv").get<std::vector<std::string>>(),
+                                   argument.at("environment").get<std::vector<std::string>>(),
                                    input->get(), Duration(argument.at("limit").get<long>()),
                                    !argument.at("lock").get<std::string>().empty()});
     if (!output) {
@@ -84,6 +85,7 @@ class IsolatedRunner : public CommandRunner {
         }
         const auto answer = wire::call(isolate_, serve_command,
                                        {{"argv", command.argv},
+                                        {"environment", command.environment},
                                         {"limit", left.count()},
                                         {"lock", command.writes_disks ? disk_lock_ : ""}},
                                        {deadline.at + kOuterGuard});
@@ -126,8 +128,14 @@ std::unique_ptr<CommandRunner> make_command_runner(const Clock& clock, Isolate& 
 
 std::string to_string(const Command& command) {
     std::string text;
+    const auto append = [&](const std::string& word) { text += (text.empty() ? "" : " ") + word; };
+    for (const auto& variable : command.environment) {
+        const auto name = variable.substr(0, variable.find('=') + 1);
+        const auto value = variable.substr(name.size());
+        append(name + (value.empty() ? "" : quoted(value)));
+    }
     for (const auto& word : command.argv) {
-        text += (text.empty() ? "" : " ") + quoted(word);
+        append(quoted(word));
     }
     return text;
 }

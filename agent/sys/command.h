@@ -19,6 +19,8 @@ struct Command {
     /// write to one disk. The lock is its standard input, an empty file to it: LVM closes every
     /// other descriptor that it inherits, and complains of it.
     bool writes_disks = false;
+    /// "NAME=VALUE", beside LC_ALL=C: there is no other.
+    std::vector<std::string> environment{};
 };
 
 struct CommandOutput {
@@ -28,7 +30,7 @@ struct CommandOutput {
     Duration took{};
 };
 
-/// Standard input has nothing to read and the environment is LC_ALL=C alone. At the deadline TERM,
+/// Standard input has nothing to read. At the deadline TERM,
 /// a second later KILL, to the whole group, so a program that resists costs up to 2 s more than its
 /// deadline. A program that has ended is not waited for any longer because a child of it still
 /// holds its outputs; such a child is killed, if it is in its group. Errors: `absent` (no such

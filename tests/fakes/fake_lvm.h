@@ -20,6 +20,8 @@ class FakeLvm : public CommandRunner {
 
     std::vector<Command> ran;
     bool partitions_stay = false; ///< somebody has one open
+    std::string version = "2.03.16";
+    Instant locked_until{}; ///< another command has LVM's own lock
 
     [[nodiscard]] Result<CommandOutput> run(const Command& command, Deadline deadline) override {
         ran.push_back(command);
@@ -32,10 +34,16 @@ class FakeLvm : public CommandRunner {
             machine_.clock.sleep_until(deadline.at);
             return fail(Errc::stuck, "fake: it does not end");
         }
-        auto output = lvm                                 ? run_lvm(parse(argv, 2), argv[1])
-                      : argv[0] == "/usr/sbin/blkdiscard" ? write_zeros(argv)
-                      : argv[0] == "/usr/sbin/blockdev"   ? forget_partitions(argv)
-                                                          : make_filesystem(argv);
+        if (lvm && argv[1] != "version" && machine_.clock.now() < locked_until) {
+            return said(5, "  /run/lock/lvm/V_muster: flock failed: Resource temporarily "
+                           "unavailable\n  Can't get lock for muster.\n");
+        }
+        auto output = lvm && argv[1] == "version"            ? say_version()
+                      : lvm && is_old() && has_devices(argv) ? unknown_option(argv[1])
+                      : lvm                                  ? run_lvm(parse(argv, 2), argv[1])
+                      : argv[0] == "/usr/sbin/blkdiscard"    ? write_zeros(argv)
+                      : argv[0] == "/usr/sbin/blockdev"      ? forget_partitions(argv)
+                                                             : make_filesystem(argv);
         if (fault_ == Fault::garbage) output.out = "\x01\xff garbage {";
         if (fault_ == Fault::half) output.out.resize(output.out.size() / 2);
         return output;
@@ -70,6 +78,30 @@ class FakeLvm : public CommandRunner {
         return {.exit_status = status, .out = std::move(out), .err = std::move(err)};
     }
 
+    [[nodiscard]] CommandOutput say_version() const {
+        return said(0, "", "  LVM version:     " + version + "(2) (2022-05-18)\n");
+    }
+    [[nodiscard]] bool is_old() const { return version < "2.03.12"; }
+    static bool has_devices(const std::vector<std::string>& argv) {
+        return std::ranges::find(argv, "--devices") != argv.end();
+    }
+    static CommandOutput unknown_option(const std::string& verb) {
+        return said(3, verb +
+                           ": unrecognized option '--devices'\n  Error during parsing of command "
+                           "line.\n");
+    }
+    /// The disks that a filter lets through.
+    static std::string filtered(std::string_view config) {
+        std::string devices;
+        constexpr std::string_view before = "\"a|^";
+        const auto end = config.find(" global_filter");
+        for (auto at = config.find(before); at < end; at = config.find(before, at + 1)) {
+            const auto name = config.substr(at + before.size());
+            devices += (devices.empty() ? "" : ",") + std::string(name.substr(0, name.find('$')));
+        }
+        return devices;
+    }
+
     Words parse(const std::vector<std::string>& argv, std::size_t i) {
         Words words;
         for (; i < argv.size(); ++i) {
@@ -78,7 +110,7 @@ class FakeLvm : public CommandRunner {
                 words.rest.assign(argv.begin() + static_cast<std::ptrdiff_t>(i) + 1, argv.end());
                 break;
             }
-            if (word == "--yes" || word == "--nosuffix") {
+            if (word == "--yes" || word == "--nosuffix" || word == "--ignoreactivationskip") {
                 words.flags.insert(word);
             } else if (word == "--addtag") {
                 words.tags.push_back(argv.at(++i));
@@ -87,6 +119,7 @@ class FakeLvm : public CommandRunner {
                 words.options[word] = argv.at(++i);
             }
         }
+        if (is_old()) words.options["--devices"] = filtered(words.options.at("--config"));
         std::string_view devices = words.options["--devices"];
         REQUIRE_FALSE(devices.empty()); // or LVM would look at all there is
         while (!devices.empty()) {

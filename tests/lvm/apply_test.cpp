@@ -236,6 +236,7 @@ void carry(Assembly& job, const std::string& disk, std::vector<Signature> signat
 
 const Start starts[] = {
     {"blank", [](Assembly&) {}},
+    {"an old LVM", [](Assembly& job) { job.lvm.version = "2.02.187"; }},
     {"several volumes", [](Assembly& job) { job.layout = layouts()[1]; }},
     {"foreign data, to be wiped",
      [](Assembly& job) {

@@ -55,10 +55,13 @@ struct Two : Survey {
 
 } // namespace
 
-TEST_CASE("survey: blank disks: LVM is not even asked") {
+TEST_CASE("survey: blank disks: LVM is asked no more than what version it is") {
     Two machine;
     const auto situation = machine.found();
-    CHECK(machine.lvm.ran.empty());
+    REQUIRE(machine.lvm.ran.size() == 1);
+    CHECK(machine.lvm.ran[0].argv == Strings{"/usr/sbin/lvm", "version"});
+    REQUIRE(situation.lvm_tool);
+    CHECK_FALSE(situation.lvm_tool->old);
     CHECK(situation.instance_id == "i-0abc");
     REQUIRE(situation.candidates.size() == 2);
     CHECK(situation.candidates[1].disk.name == "nvme2n1");
@@ -215,4 +218,66 @@ TEST_CASE("survey: a labelled disk, and no lvm to ask") {
     const auto situation = machine.look();
     REQUIRE_FALSE(situation);
     CHECK(situation.error().reason == "tool-missing");
+}
+
+TEST_CASE("survey: an old LVM is known by its version, or by what it does not understand") {
+    Two machine;
+    machine.lvm.version = "2.03.11";
+    CHECK(machine.found().lvm_tool->old);
+    machine.assemble("muster", false);
+    machine.lvm.ran.clear();
+    const auto situation = machine.found();
+    CHECK(situation.lvm_tool->old);
+    CHECK(situation.lvm.groups.size() == 1);
+    CHECK(machine.lvm.ran.size() == 2);
+}
+
+TEST_CASE("survey: LVM's own lock is waited for, and not for ever") {
+    Two machine;
+    machine.assemble("muster", false);
+    SECTION("for a while") {
+        machine.lvm.locked_until = machine.machine.clock.now() + 5s;
+        CHECK(machine.found().lvm.groups.size() == 1);
+        CHECK(machine.machine.clock.elapsed() >= 5s);
+        CHECK(machine.machine.clock.elapsed() < 6s);
+    }
+    SECTION("for ever") {
+        machine.lvm.locked_until = machine.machine.clock.now() + 1h;
+        const auto failure = machine.look();
+        REQUIRE_FALSE(failure);
+        CHECK(failure.error().reason == "assembly-failed");
+        CHECK_THAT(failure.error().message, Catch::Contains("Can't get lock for muster"));
+        CHECK(machine.machine.clock.elapsed() < 62s);
+    }
+}
+
+TEST_CASE("survey: groups on disks that are not ephemeral, where a new one is to be made") {
+    Two machine;
+    machine.machine.add({.name = "nvme9n1",
+                         .number = {259, 90},
+                         .model = "Amazon Elastic Block Store",
+                         .serial = "vol1"});
+    machine.lvm.make_group("muster", {}, {"nvme9n1"});
+    SECTION("seen") {
+        const auto situation = machine.found();
+        REQUIRE(situation.elsewhere.size() == 1);
+        CHECK(situation.elsewhere[0].node == "/dev/nvme9n1");
+        CHECK(situation.elsewhere[0].name == "muster");
+        CHECK(situation.notes.empty());
+    }
+    SECTION("one that can't be read is a note, in time") {
+        machine.machine.fault_at = 5; // two contents, two claims, the version
+        machine.machine.fault = Fault::stuck;
+        const auto situation = machine.found();
+        CHECK(situation.elsewhere.empty());
+        REQUIRE(situation.notes.size() == 1);
+        CHECK_THAT(situation.notes[0], Catch::Contains("/dev/nvme9n1 has a volume group called "
+                                                       "muster can't be told"));
+        CHECK(machine.machine.clock.elapsed() <= 2s);
+    }
+    SECTION("a machine that is whole does not look") {
+        machine.lvm.make_group("muster", {"muster", "muster.instance=i-0abc"},
+                               {"nvme1n1", "nvme2n1"});
+        CHECK(machine.found().elsewhere.empty());
+    }
 }

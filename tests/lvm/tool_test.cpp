@@ -12,14 +12,18 @@ using namespace muster::lvm;
 namespace {
 
 const std::vector<std::string> two{"/dev/nvme1n1", "/dev/nvme2n1"};
+const LvmTool lvm{.path = "/sbin/lvm"};
+const LvmTool old{.path = "/sbin/lvm", .old = true};
 const VolumeLayout xfs{.name = "scratch"};
 const VolumeLayout ext4{.name = "scratch", .stripe_size = 64 << 10, .filesystem = Filesystem::ext4};
 const VolumeLayout wide{.name = "a-name-of-seventeen", .stripe_size = 512 << 10};
 
 std::string line(const Command& command) {
     auto text = fmt::format("{}", fmt::join(command.argv, " "));
+    CHECK((command.environment == std::vector<std::string>{"LVM_SYSTEM_DIR="}) ==
+          (command.argv[0] == "/sbin/lvm"));
     const std::string config = "--config backup{backup=0 archive=0} log{prefix=\"\" "
-                               "command_names=0} global{use_lvmpolld=0}";
+                               "command_names=0} global{use_lvmpolld=0 wait_for_locks=0}";
     if (const auto at = text.find(config); at != std::string::npos) {
         text.replace(at, config.size(), "C");
     }
@@ -36,7 +40,7 @@ TEST_CASE("tool: every command, word for word") {
     };
     const std::vector<std::string> tags{"muster", instance_tag("i-0abc")};
     const Row table[] = {
-        {read_report("/sbin/lvm", two),
+        {read_report(lvm, two),
          "/sbin/lvm fullreport C --devices /dev/nvme1n1,/dev/nvme2n1 --reportformat json --units b "
          "--nosuffix --configreport vg -o "
          "vg_name,vg_uuid,vg_tags,vg_extent_size,vg_free_count,vg_exported --configreport pv -o "
@@ -45,20 +49,20 @@ TEST_CASE("tool: every command, word for word") {
          "--configreport seg "
          "-o lv_name,stripes",
          false},
-        {create_group("/sbin/lvm", "muster", two, tags),
+        {create_group(lvm, "muster", two, tags),
          "/sbin/lvm vgcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --setautoactivation n --addtag "
          "muster --addtag muster.instance=i-0abc -- muster /dev/nvme1n1 /dev/nvme2n1",
          true},
-        {create_volume("/sbin/lvm", "muster", two, xfs, "100%FREE", 2),
+        {create_volume(lvm, "muster", two, xfs, "100%FREE", 2),
          "/sbin/lvm lvcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --yes --wipesignatures y --zero "
          "y --addtag muster.filesystem=xfs --name scratch --extents 100%FREE --stripes 2 "
          "--stripesize 256k -- muster",
          true},
-        {create_volume("/sbin/lvm", "muster", two, xfs, "1073741824b", 1),
+        {create_volume(lvm, "muster", two, xfs, "1073741824b", 1),
          "/sbin/lvm lvcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --yes --wipesignatures y --zero "
          "y --addtag muster.filesystem=xfs --name scratch --size 1073741824b -- muster",
          true},
-        {activate_group("/sbin/lvm", "muster", two),
+        {activate_group(lvm, "muster", two),
          "/sbin/lvm vgchange C --devices /dev/nvme1n1,/dev/nvme2n1 --activate y -- muster", false},
         {make_filesystem("/sbin/mkfs.xfs", xfs, "/dev/dm-0", 2, false),
          "/sbin/mkfs.xfs -q -K -L scratch -d su=256k,sw=2 -l su=256k /dev/dm-0", true},
@@ -82,16 +86,61 @@ TEST_CASE("tool: every command, word for word") {
     }
 }
 
+TEST_CASE("tool: an LVM before 2.03.12: a filter for --devices, a flag for --setautoactivation") {
+    const std::string config =
+        R"(backup{backup=0 archive=0} log{prefix="" command_names=0} )"
+        R"(global{use_lvmpolld=0 wait_for_locks=0 use_lvmetad=0} )"
+        R"(devices{filter=["a|^/dev/nvme1n1$|","a|^/dev/nvme2n1$|","r|.*|"] )"
+        R"(global_filter=["a|^/dev/nvme1n1$|","a|^/dev/nvme2n1$|","r|.*|"]})";
+    const std::string start = "/sbin/lvm ";
+    CHECK(line(create_group(old, "muster", two, {"muster"})) ==
+          start + "vgcreate --config " + config +
+              " --addtag muster -- muster /dev/nvme1n1 /dev/nvme2n1");
+    CHECK(line(create_volume(old, "muster", two, xfs, "100%FREE", 1)) ==
+          start + "lvcreate --config " + config +
+              " --yes --wipesignatures y --zero y --addtag muster.filesystem=xfs --name scratch "
+              "--setactivationskip y --ignoreactivationskip --extents 100%FREE -- muster");
+    CHECK(line(activate_group(old, "muster", two)) ==
+          start + "vgchange --config " + config + " --activate y --ignoreactivationskip -- muster");
+    CHECK(line(remove_group(old, "muster", two)) ==
+          start + "vgremove --config " + config + " --yes -- muster");
+}
+
+TEST_CASE("tool: which LVM it is") {
+    CHECK(line(ask_version(lvm)) == "/sbin/lvm version");
+    for (const auto& [version, is_old] : std::initializer_list<std::pair<const char*, bool>>{
+             {"  LVM version:     2.03.16(2) (2022-05-18)\n  Library version: 1.02.185\n", false},
+             {"  LVM version:     2.03.11(2) (2021-01-08)\n", true},
+             {"  LVM version:     2.02.187(2) (2020-03-24)\n", true},
+             {"  LVM version:     2.03.12-git(2)\n", false},
+             {"LVM version:3.0.0", false}}) {
+        CAPTURE(version);
+        REQUIRE(is_old_lvm(version));
+        CHECK(*is_old_lvm(version) == is_old);
+    }
+    for (const char* version :
+         {"", "LVM version:", "  LVM version: new\n", "Library version: 1.2.3"})
+        CHECK(is_old_lvm(version).error().code == Errc::malformed);
+    CHECK(is_unknown_option({3, "",
+                             "vgcreate: unrecognized option '--devices'\n  Error during "
+                             "parsing of command line.\n"}));
+    CHECK_FALSE(is_unknown_option({3, "", "/dev/muster: already exists in filesystem\n"}));
+    CHECK_FALSE(is_unknown_option({0, "", "unrecognized option '--devices'"}));
+    CHECK(is_locked_out({5, "",
+                         "  /run/lock/lvm/V_muster: flock failed: Resource temporarily "
+                         "unavailable\n  Can't get lock for muster.\n"}));
+    CHECK_FALSE(is_locked_out({5, "", "  Volume group \"muster\" not found\n"}));
+}
+
 TEST_CASE("tool: what no command may have") {
     const auto has = [](const Command& command, const std::string& word) {
         return std::ranges::find(command.argv, word) != command.argv.end();
     };
-    const auto group = create_group("/sbin/lvm", "muster", two, {"muster"});
+    const auto group = create_group(lvm, "muster", two, {"muster"});
     for (const char* word : {"--yes", "-y", "--force", "-f", "-ff"})
         CHECK_FALSE(has(group, word));
-    for (const auto& command :
-         {group, read_report("lvm", two), activate_group("lvm", "muster", two),
-          create_volume("lvm", "muster", two, xfs, "100%FREE", 2)}) {
+    for (const auto& command : {group, read_report(lvm, two), activate_group(lvm, "muster", two),
+                                create_volume(lvm, "muster", two, xfs, "100%FREE", 2)}) {
         CHECK(has(command, "--devices"));
         CHECK(has(command, "/dev/nvme1n1,/dev/nvme2n1"));
         CHECK_FALSE(has(command, "--force"));

@@ -47,9 +47,9 @@ becomes_ready
 
 row "LVM labels in use, of no group" ""
 pvcreate -q /dev/loop0
-dd if=/dev/loop0 of=/run/empty bs=512 skip=8 count=1 status=none
+dd if=/dev/loop0 of=/run/empty bs=4096 skip=1 count=1 iflag=direct status=none
 vgcreate -q gone /dev/loop0 /dev/loop1
-for disk in loop0 loop1; do dd if=/run/empty of=/dev/$disk bs=512 seek=8 conv=notrunc,fsync status=none; done
+for disk in loop0 loop1; do dd if=/run/empty of=/dev/$disk bs=4096 seek=1 conv=notrunc,fsync oflag=direct status=none; done
 expect_match "$ROW: so says LVM" "used +/dev/loop0" "$(pvs --noheadings -o pv_in_use,pv_name 2>&1)"
 becomes_ready
 

@@ -1,0 +1,85 @@
+# Every program that muster runs on the disks fails, hangs, is killed, prints garbage or half of what it
+# should: the verdict is right and in time, nothing is left behind, and the next run mends it.
+#: disks 2
+#: size 320M
+#: variants modes=fail+hang,time=300
+#: soak modes=fail+hang+killed+garbage+half,time=900
+#: boot
+start_simulator --script healthy
+configure '{ "deadline": "14s", "report": { "deadline": "4s" }, "ephemeral": { "expect": 2, "on_foreign_data": "wipe" } }'
+
+for tool in lvm mkfs.xfs blkdiscard; do
+    path=/usr/sbin/$tool
+    [[ -e $path ]] || path=/sbin/$tool
+    mv "$path" "$path.real"
+    cat >"$path" <<'TOOL'
+#!/bin/bash
+# The call of which /run/bad has the number goes wrong as /run/mode says. udev's own are none of ours.
+[[ $1 == pvscan ]] && exec -a "$0" "$0.real" "$@"
+number=$(($(cat /run/calls) + 1))
+echo $number >/run/calls
+echo "$0 $1" >>/run/called
+if [[ $number == $(cat /run/bad) ]]; then
+    case $(cat /run/mode) in
+    fail) echo "  it says no" >&2; exit 5 ;;
+    hang) exec sleep 1000 ;;
+    killed) kill -9 $$ ;;
+    garbage) "$0.real" "$@" >/dev/null; status=$?; head -c 5000 /dev/urandom; exit $status ;;
+    half) out=$("$0.real" "$@"); echo "${out:0:$((${#out} / 2))}"; exit 1 ;;
+    esac
+fi
+exec -a "$0" "$0.real" "$@"
+TOOL
+    chmod +x "$path"
+done
+run() { # run BAD MODE
+    echo 0 >/run/calls
+    echo "$1" >/run/bad
+    echo "$2" >/run/mode
+    : >/run/called
+    "$MUSTER" run >/run/log 2>&1
+}
+prepare() {
+    blank_disks
+    mkfs.ext4 -q -F /dev/loop1
+}
+prepare
+check_status "nothing goes wrong: ready" 0 run 0 none
+calls=$(wc -l </run/called)
+say "calls: $(tr '\n' ',' </run/called)"
+check "several programs were run" test "$calls" -ge 6
+
+for mode in ${modes//+/ }; do
+    for ((bad = 1; bad <= calls; bad++)); do
+        prepare
+        began=$SECONDS
+        run "$bad" "$mode"
+        status=$?
+        what="$mode of $(sed -n "${bad}p" /run/called)"
+        reason=$(query "$REPORT" '(it["reason"] or {}).get("code", "ready") if it.get("reason") else "ready"')
+        case $mode in
+        hang) expected=ephemeral-stuck ;;
+        # What a program that has done its work prints is of no matter, but for LVM's report.
+        garbage) expected=ready ;;
+        *) expected=assembly-failed ;;
+        esac
+        expect_equal "$what: the reason" "$expected" "$reason"
+        expect_equal "$what: the exit status" "$([[ $expected == ready ]] && echo 0 || echo 1)" "$status"
+        check "$what: within the deadline" test $((SECONDS - began)) -le 16
+        expect_equal "$what: no zombie" "" "$(ps -eo stat=,comm= | grep '^Z')"
+        expect_equal "$what: nobody is left" "" "$(ps -eo comm= | grep -E '^(muster|sleep)$')"
+        check_status "$what: the next run mends it" 0 run 0 none
+    done
+done
+
+# LVM's report of what is there already: without it nothing is known, and nothing written.
+for mode in ${modes//+/ }; do
+    umount /mnt/scratch
+    vgchange -q -an muster
+    before=$(hash_disks loop0 loop1)
+    run 1 "$mode"
+    expect_match "$mode of the report: it was that" "lvm fullreport" "$(head -n 1 /run/called)"
+    expect_match "$mode of the report: the reason" "^(assembly-failed|ephemeral-stuck)$" "$(query "$REPORT" 'it["reason"]["code"]')"
+    expect_equal "$mode of the report: nothing was written" "$before" "$(hash_disks loop0 loop1)"
+    check_status "$mode of the report: the next run mends it" 0 run 0 none
+done

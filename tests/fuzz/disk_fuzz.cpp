@@ -1,7 +1,7 @@
 // What is at the beginning and at the end of a disk: libblkid's signatures, and what tools that
 // were cut short leave. The input is an image, made small by disk_seed.py: a byte for its size (in
-// MiB, from one), then pieces: where (two bytes, little-endian, in sectors of 512 bytes; with the
-// highest bit set from the end), how long (two bytes), and the bytes.
+// units of 64 KiB, one to four), then pieces: where (two bytes, little-endian, in sectors of 512
+// bytes; with the highest bit set from the end), how long (two bytes), and the bytes.
 #include <fcntl.h>
 #include <string>
 #include <sys/mman.h>
@@ -18,6 +18,7 @@ using namespace muster;
 using fuzz::must;
 
 constexpr std::uint64_t unit = 64 << 10;
+constexpr unsigned units = 4; // a longer image takes as much longer
 
 /// Takes numbers and bytes from the input, as long as there are any.
 class Pieces {
@@ -51,7 +52,7 @@ class Image {
 
     void make(std::string_view data) {
         Pieces pieces(data);
-        size_ = (pieces.number(1) + 1) * unit;
+        size_ = (pieces.number(1) % units + 1) * unit;
         // To nothing first: what was written for the last input is gone.
         must(::ftruncate(fd_.get(), 0) == 0, "a memfd is emptied");
         must(::ftruncate(fd_.get(), static_cast<off_t>(size_)) == 0, "a memfd is made longer");

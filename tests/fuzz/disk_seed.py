@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """An image of a disk as disk_fuzz.cpp reads it: disk_seed.py IMAGE [BYTES] >SEED
 
-Only the parts that are not zero, of the first BYTES (a multiple of 64 KiB). A short image takes a
-millisecond, one of 16 MiB a second: what lies at a disk's end wants an image that is short itself.
+Only the parts that are not zero, of the first BYTES: 64 to 256 KiB. What lies at a disk's end wants an
+image that is so short itself.
 """
 
 import struct

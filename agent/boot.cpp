@@ -16,12 +16,9 @@ void boot(const World& world, const Config& config, Progress& progress, Deadline
         auto ebs = world.clock.start(
             "ebs", [&] { check_ebs(world, config, known->mapping, progress, deadline); });
 
-        if (const auto disks = find_ephemeral(world, config, *known, progress, deadline)) {
-            const auto plan = plan_storage(world, config, *disks, known->identity.instance_id,
-                                           progress, deadline);
-            if (plan && metadata.still_says(*known, deadline))
-                apply_plan(world, config, *plan, progress, deadline);
-        }
+        const auto planned = plan_storage(world, config, *known, progress, deadline);
+        if (planned && metadata.still_says(*known, deadline))
+            apply_plan(world, config, planned->plan, progress, deadline);
         world.clock.wait(*ebs);
     }
     world.clock.wait(*root);

@@ -16,34 +16,41 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json plan_json(const lvm::Plan& plan) {
-    Json json = {{"volume_group", plan.group},
-                 {"devices", plan.devices},
-                 {"steps", Json::array()},
-                 {"refusals", Json::array()},
-                 {"notes", plan.notes}};
+Json plan_json(const PlannedDisks& planned) {
+    const auto& plan = planned.plan;
+    Json json = {{"volume_group", plan.group}, {"disks", Json::array()},
+                 {"devices", plan.devices},    {"steps", Json::array()},
+                 {"refusals", Json::array()},  {"notes", plan.notes}};
+    for (const auto& [disk, evidence] : planned.disks) {
+        json["disks"].push_back({{"name", disk.node},
+                                 {"size", disk.size},
+                                 {"serial", disk.serial},
+                                 {"evidence", evidence}});
+    }
     for (const auto& step : plan.steps)
         json["steps"].push_back(
-            {{"what", lvm::describe(plan, step)}, {"command", lvm::command_of(plan, step)}});
+            {{"what", lvm::describe(plan, step)}, {"commands", lvm::commands_of(plan, step)}});
     for (const auto& [subject, reason, message] : plan.refusals) {
         json["refusals"].push_back({{"subject", subject}, {"code", reason}, {"message", message}});
     }
     return json;
 }
 
-std::string plan_text(const lvm::Plan& plan, const std::vector<probes::KnownDisk>& disks) {
+std::string plan_text(const PlannedDisks& planned) {
+    const auto& plan = planned.plan;
     std::string text;
-    for (const auto& known : disks) {
-        text += fmt::format(
-            "disk    {} ({} bytes{}): ephemeral: {}\n", known.disk.node, known.disk.size,
-            known.disk.serial.empty() ? "" : ", serial " + known.disk.serial, known.evidence);
+    for (const auto& [disk, evidence] : planned.disks) {
+        text += fmt::format("disk    {} ({} bytes{}): ephemeral: {}\n", disk.node, disk.size,
+                            disk.serial.empty() ? "" : ", serial " + disk.serial, evidence);
     }
     for (const auto& [subject, reason, message] : plan.refusals) {
         text += fmt::format("REFUSED {}: {}\n", reason, message);
     }
-    for (const auto& step : plan.steps)
-        text += fmt::format("would   {}\n        {}\n", lvm::describe(plan, step),
-                            lvm::command_of(plan, step));
+    for (const auto& step : plan.steps) {
+        text += fmt::format("would   {}\n", lvm::describe(plan, step));
+        for (const auto& command : lvm::commands_of(plan, step))
+            text += fmt::format("        {}\n", command);
+    }
     for (const auto& note : plan.notes)
         text += fmt::format("note    {}\n", note);
     if (plan.steps.empty() && plan.refusals.empty()) text += "nothing to do\n";
@@ -57,25 +64,17 @@ int show_plan(const Options& options) {
     if (here == nullptr) return bad_configuration;
     const auto world = here->real->world();
     const auto known = MetadataStage(world, here->config, here->progress).confirm(here->deadline);
-    std::optional<lvm::Plan> plan;
-    std::vector<probes::KnownDisk> disks;
-    if (known) {
-        const auto found =
-            find_ephemeral(world, here->config, *known, here->progress, here->deadline);
-        if (found) {
-            disks = *found;
-            plan = plan_storage(world, here->config, disks, known->identity.instance_id,
-                                here->progress, here->deadline);
-        }
-    }
+    const auto planned =
+        known ? plan_storage(world, here->config, *known, here->progress, here->deadline)
+              : std::nullopt;
     if (options.json) {
-        Json json = plan ? plan_json(*plan) : Json::object();
+        Json json = planned ? plan_json(*planned) : Json::object();
         json["findings"] = findings_json(here->record);
         print(json);
     } else {
-        print(plan ? plan_text(*plan, disks) : findings_text(here->record));
+        print(planned ? plan_text(*planned) : findings_text(here->record));
     }
-    return plan && plan->refusals.empty() ? here->status() : something_wrong;
+    return planned && planned->plan.refusals.empty() ? here->status() : something_wrong;
 }
 
 int show_probes(const Options& options) {

@@ -43,14 +43,9 @@ struct MetadataConfig {
     bool imdsv1 = false;
 };
 
-enum class ForeignData { refuse, wipe_preformatted, wipe };
-enum class PartialGroup { fail, rebuild };
-
 struct EphemeralConfig {
     ExpectationByType expect;
     Duration deadline = std::chrono::seconds(60);
-    ForeignData on_foreign_data = ForeignData::refuse;
-    PartialGroup on_partial = PartialGroup::fail;
     lvm::GroupLayout layout;
     bool writes_allowed = true; ///< false: an unknown key stands under `ephemeral`, so we can't
                                 ///< know what the owner wanted and nothing is written

@@ -96,14 +96,15 @@ Keys ephemeral() {
         {"ephemeral.volume_group", Node::value,
          kinds::form("a volume group name that LVM takes", volume_group_complaint), R"("muster")",
          "The LVM volume group that is made of them."},
-        not_yet({"ephemeral.on_foreign_data", Node::value,
-                 kinds::choice({"refuse", "wipe-preformatted", "wipe"}), R"("refuse")",
-                 "What to do about a disk that holds something that is not ours."},
-                {"wipe-preformatted", "wipe"}),
-        not_yet(
-            {"ephemeral.on_partial", Node::value, kinds::choice({"fail", "rebuild"}), R"("fail")",
-             "What to do about our own volume group with a disk missing, on the same instance."},
-            {"rebuild"}),
+        {"ephemeral.on_foreign_data", Node::value,
+         kinds::choice({"refuse", "wipe-preformatted", "wipe"}), R"("refuse")",
+         "What to do about a disk that holds something that is not ours, and that nothing uses. "
+         "\"wipe-preformatted\": a lone, empty, clean ext3 or ext4 may go, as some Xen instance "
+         "types are delivered. \"wipe\": anything may go."},
+        {"ephemeral.on_partial", Node::value, kinds::choice({"fail", "rebuild"}), R"("fail")",
+         "What to do about our own volume group with a disk missing, on the same instance, when "
+         "that disk has not come by `ephemeral.deadline`. \"rebuild\": the group is given up, with "
+         "what is left of its data, and made anew from the disks that are here."},
     };
 }
 

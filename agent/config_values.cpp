@@ -120,6 +120,13 @@ EphemeralConfig to_ephemeral(const Json& from) {
     to.expect = parse_expectation(member(from, "expect")).value_or(ExpectationByType{});
     to.deadline = duration_of(from, "deadline");
     to.layout.volume_group = text_of(from, "volume_group");
+    const auto foreign = text_of(from, "on_foreign_data");
+    to.layout.on_foreign_data = foreign == "wipe" ? lvm::ForeignData::wipe
+                                : foreign == "wipe-preformatted"
+                                    ? lvm::ForeignData::wipe_preformatted
+                                    : lvm::ForeignData::refuse;
+    to.layout.on_partial = text_of(from, "on_partial") == "rebuild" ? lvm::PartialGroup::rebuild
+                                                                    : lvm::PartialGroup::fail;
     for (const auto& [name, volume] : member(from, "volumes").items()) {
         to.layout.volumes.push_back(to_volume(name, volume));
     }

@@ -1,23 +1,13 @@
 #include "agent/stages.h"
 
-#include <algorithm>
-#include <fmt/format.h>
-
+#include "agent/disks.h"
 #include "agent/sys/lock.h"
 #include "lvm/survey.h"
-#include "probes/block_devices.h"
-#include "probes/controllers.h"
 #include "probes/ebs.h"
 #include "probes/root_volume.h"
 
 namespace muster {
 namespace {
-
-// A look at sysfs costs about a millisecond.
-constexpr Duration look_every = std::chrono::milliseconds(100);
-// The kernel finds the disks of one controller within this of each other: a set that has stood so
-// long is whole.
-constexpr Duration stable_for = std::chrono::milliseconds(300);
 
 probes::WaitNotice notices(Progress& progress) {
     return [&progress](std::string_view what, Instant until) { progress.waiting(what, until); };
@@ -62,145 +52,26 @@ void check_ebs(const World& world, const Config& config, const probes::Mapping& 
 
 namespace {
 
-/// One look at the disks of the machine.
-struct Seen {
-    std::vector<probes::KnownDisk> ephemeral;
-    std::vector<probes::KnownDisk> doubtful; ///< may be ephemeral, and nobody can tell
-    probes::Controllers controllers;
-};
-
-/// How many there must be. "any" is no number, but a controller without its disk is a disk that is
-/// still to come.
-std::size_t needed(const Expectation& expectation, const Seen& seen) {
-    return expectation.kind == Expectation::Kind::any ? seen.controllers.instance_store
-                                                      : expectation.count;
+/// A run before this one may have been killed in the middle of an mkfs that still goes on.
+bool disks_are_quiet(const World& world, const Config& config, Progress& progress,
+                     Deadline deadline) {
+    const auto quiet =
+        Lock::wait_until_free(world.files.real(world.disk_lock).string(), world.clock,
+                              deadline.clipped(world.clock, config.ephemeral.deadline));
+    if (quiet) return true;
+    progress.finding(probes::failed("ephemeral", "disks", "ephemeral-stuck",
+                                    "a command of an earlier run still writes to the disks: " +
+                                        quiet.error().message));
+    return false;
 }
 
-bool is_whole(const Expectation& expectation, const Seen& seen) {
-    return seen.ephemeral.size() >= needed(expectation, seen) && seen.doubtful.empty() &&
-           (expectation.kind != Expectation::Kind::any || seen.controllers.untaken == 0);
-}
-
-Result<Seen> look(const World& world, const probes::Mapping& mapping) {
-    const auto disks = probes::read_disks(world.files, world.kernel);
-    if (!disks) return fail(disks.error());
-    const auto controllers = probes::read_controllers(world.files);
-    if (!controllers) return fail(controllers.error());
-    Seen seen{.controllers = *controllers};
-    const auto known =
-        probes::tell_origins(*disks, mapping, probes::resolve_mapping(world.kernel, mapping));
-    for (const auto& disk : known) {
-        if (disk.origin == probes::Origin::instance_store) seen.ephemeral.push_back(disk);
-        if (disk.doubtful) seen.doubtful.push_back(disk);
-    }
-    return seen;
-}
-
-std::vector<std::string> names_of(const std::vector<probes::KnownDisk>& disks) {
-    std::vector<std::string> names;
-    for (const auto& known : disks)
-        names.push_back(known.disk.name);
-    return names;
-}
-
-void report_too_few(const Seen& seen, const Expectation& expectation, Duration waited,
-                    Progress& progress) {
-    for (const auto& known : seen.doubtful) {
-        progress.finding(
-            probes::unknown("ephemeral", known.disk.name,
-                            fmt::format("{} may be an ephemeral disk, and that can't be told: {}",
-                                        known.disk.node, known.evidence)));
-    }
-    if (expectation.kind == Expectation::Kind::any && seen.controllers.untaken > 0) {
-        progress.finding(probes::unknown(
-            "ephemeral", "controllers",
-            fmt::format("no driver has taken {} of the machine's NVMe controllers; they may be of "
-                        "ephemeral disks (see the kernel log for \"nvme\")",
-                        seen.controllers.untaken)));
-    }
-    if (seen.ephemeral.size() >= needed(expectation, seen)) return;
-    progress.finding(probes::failed(
-        "ephemeral", "disks", "ephemeral-missing",
-        fmt::format("{} ephemeral disks ({}) after {:.0f} s, expected {}; a new instance is "
-                    "quicker than waiting",
-                    seen.ephemeral.size(), fmt::join(names_of(seen.ephemeral), ", "),
-                    seconds(waited), needed(expectation, seen))));
-}
-
-void note_more(const Seen& seen, const Expectation& expectation, Progress& progress) {
-    const auto found = seen.ephemeral.size();
-    if (expectation.kind != Expectation::Kind::exactly || found <= expectation.count) return;
-    auto note =
-        probes::pass("ephemeral", "disks",
-                     fmt::format("{} ephemeral disks ({}), expected {}: all are used", found,
-                                 fmt::join(names_of(seen.ephemeral), ", "), expectation.count));
-    note.gating = false;
-    progress.finding(note);
-}
-
-} // namespace
-
-std::optional<std::vector<probes::KnownDisk>>
-find_ephemeral(const World& world, const Config& config, const probes::KnownMetadata& known,
-               Progress& progress, Deadline deadline) {
-    const auto expectation = config.ephemeral.expect.of(known.identity.instance_type);
-    if (expectation.kind == Expectation::Kind::none) return std::vector<probes::KnownDisk>{};
-
-    StageScope stage(progress, "disks");
-    const Instant start = world.clock.now();
-    const Deadline limit = deadline.clipped(world.clock, config.ephemeral.deadline);
-    std::vector<std::string> before;
-    Instant since = start;
-    for (unsigned polls = 1;; ++polls) {
-        const auto seen = look(world, known.mapping);
-        if (!seen) {
-            progress.finding(probes::unknown("ephemeral", "disks", seen.error().message));
-            return std::nullopt;
-        }
-        if (names_of(seen->ephemeral) != before) since = world.clock.now();
-        before = names_of(seen->ephemeral);
-        // "any" has no number to wait for: there the set must stand still for a moment.
-        const bool still =
-            expectation.kind != Expectation::Kind::any || world.clock.now() - since >= stable_for;
-        const bool done = still && is_whole(expectation, *seen);
-        if (!done && !limit.passed(world.clock)) {
-            progress.waiting(fmt::format("ephemeral disks: {} so far", before.size()), limit.at);
-            world.clock.sleep_until(world.clock.now() + look_every);
-            continue;
-        }
-        progress.wait({.what = "ephemeral disks",
-                       .seconds = seconds(world.clock.now() - start),
-                       .polls = polls,
-                       .outcome = done ? "found" : "gave up"});
-        if (done) {
-            note_more(*seen, expectation, progress);
-            return seen->ephemeral;
-        }
-        report_too_few(*seen, expectation, world.clock.now() - start, progress);
-        return std::nullopt;
-    }
-}
-
-std::optional<lvm::Plan> plan_storage(const World& world, const Config& config,
-                                      const std::vector<probes::KnownDisk>& disks,
-                                      const std::string& instance_id, Progress& progress,
-                                      Deadline deadline) {
+std::optional<lvm::Plan> plan_for(const World& world, const Config& config,
+                                  const lvm::Inventory& disks, const std::string& instance_id,
+                                  bool may_be_late, Progress& progress, Deadline deadline) {
     StageScope stage(progress, "plan");
-    // A run before this one may have been killed in the middle of an mkfs that still goes on.
-    if (const auto quiet = Lock::wait_for(world.files.real(world.disk_lock).string(), world.clock,
-                                          deadline.clipped(world.clock, config.ephemeral.deadline));
-        !quiet) {
-        progress.finding(probes::failed("ephemeral", "disks", "ephemeral-stuck",
-                                        "a command of an earlier run still writes to the disks: " +
-                                            quiet.error().message));
-        return std::nullopt;
-    }
-    std::vector<lvm::ProvedDisk> proved;
-    for (const auto& known : disks)
-        proved.push_back({known.disk, known.evidence});
+    if (!disks_are_quiet(world, config, progress, deadline)) return std::nullopt;
     const lvm::Machine machine{world.files, world.kernel, world.commands, world.clock};
-    const auto situation =
-        lvm::survey(machine, proved, config.ephemeral.layout, instance_id, deadline);
+    auto situation = lvm::survey(machine, disks, config.ephemeral.layout, instance_id, deadline);
     if (!situation) {
         const auto& [reason, message] = situation.error();
         progress.finding(reason == "cannot-tell"
@@ -208,7 +79,30 @@ std::optional<lvm::Plan> plan_storage(const World& world, const Config& config,
                              : probes::failed("ephemeral", "disks", reason, message));
         return std::nullopt;
     }
+    situation->may_be_late = may_be_late;
     return lvm::make_plan(*situation);
+}
+
+} // namespace
+
+std::optional<PlannedDisks> plan_storage(const World& world, const Config& config,
+                                         const probes::KnownMetadata& known, Progress& progress,
+                                         Deadline deadline) {
+    DiskWait wait(world, config, known, progress, deadline);
+    while (true) {
+        const auto disks = [&] {
+            StageScope stage(progress, "disks");
+            return wait.until_whole();
+        }();
+        if (!disks) return std::nullopt;
+        auto plan = plan_for(world, config, *disks, known.identity.instance_id, !wait.is_over(),
+                             progress, deadline);
+        if (!plan) return std::nullopt;
+        if (!plan->wait_for_more) return PlannedDisks{disks->ephemeral, std::move(*plan)};
+        // As many as expected, and not the ones that our group was made of.
+        StageScope stage(progress, "late disks");
+        wait.until_changed(plan->refusals.front().message);
+    }
 }
 
 } // namespace muster

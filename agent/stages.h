@@ -9,7 +9,7 @@
 #include "agent/record.h"
 #include "agent/world.h"
 #include "lvm/plan.h"
-#include "probes/ephemeral.h"
+#include "lvm/survey.h"
 #include "probes/metadata.h"
 
 namespace muster {
@@ -19,17 +19,17 @@ void check_root(const World& world, const Config& config, Progress& progress, De
 void check_ebs(const World& world, const Config& config, const probes::Mapping& mapping,
                Progress& progress, Deadline deadline);
 
-/// The disks that are positively ephemeral, once there are as many as expected; nothing where there
-/// are too few, which is a finding.
-[[nodiscard]] std::optional<std::vector<probes::KnownDisk>>
-find_ephemeral(const World& world, const Config& config, const probes::KnownMetadata& known,
-               Progress& progress, Deadline deadline);
+/// The disks that are positively ephemeral, and what is to be done with them.
+struct PlannedDisks {
+    std::vector<lvm::ProvedDisk> disks;
+    lvm::Plan plan;
+};
 
-/// What is to be done with them. A failed look is a finding.
-[[nodiscard]] std::optional<lvm::Plan> plan_storage(const World& world, const Config& config,
-                                                    const std::vector<probes::KnownDisk>& disks,
-                                                    const std::string& instance_id,
-                                                    Progress& progress, Deadline deadline);
+/// Waits for as many disks as are expected, and for those that our volume group is made of; then
+/// plans. Too few, or a failed look, is a finding, and there is no plan.
+[[nodiscard]] std::optional<PlannedDisks> plan_storage(const World& world, const Config& config,
+                                                       const probes::KnownMetadata& known,
+                                                       Progress& progress, Deadline deadline);
 
 /// Carries the plan out, or, in mode "observe", only reports it.
 void apply_plan(const World& world, const Config& config, const lvm::Plan& plan, Progress& progress,

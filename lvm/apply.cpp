@@ -5,6 +5,7 @@
 
 #include "lvm/filesystem.h"
 #include "lvm/tool.h"
+#include "lvm/wipe.h"
 
 namespace muster::lvm {
 namespace {
@@ -16,6 +17,24 @@ class Applier {
     Applier(const Machine& machine, const Plan& plan, std::string lvm, Deadline deadline)
         : machine_(machine), plan_(plan), lvm_(std::move(lvm)), deadline_(deadline) {}
 
+    Done operator()(const WipeDisk& step) const {
+        if (auto same = still_the_same_disks(); !same) return same;
+        return wipe(machine_, step, deadline_);
+    }
+
+    Done operator()(const RemoveGroup& step) const {
+        if (auto same = still_the_same_disks(); !same) return same;
+        const auto command = remove_group(lvm_, plan_.group, step.devices);
+        if (auto removed = must_run(machine_, command, deadline_); !removed) return removed;
+        const auto active = read_active(machine_, plan_.group, deadline_);
+        if (!active) return std::unexpected(active.error());
+        if (active->empty()) return {};
+        return std::unexpected(
+            Failure{"assembly-failed", fmt::format("vgremove ended well, but device-mapper still "
+                                                   "has {}",
+                                                   active->begin()->first)});
+    }
+
     Done operator()(const CreateGroup& step) const {
         if (auto same = still_the_same_disks(); !same) return same;
         const auto command =
@@ -23,7 +42,7 @@ class Applier {
                          {std::string(owner_tag), instance_tag(plan_.instance_id)});
         if (auto made = must_run(machine_, command, deadline_); !made) return made;
         for (const auto& disk : plan_.disks) {
-            if (auto labelled = carries_label(disk); !labelled) return labelled;
+            if (auto member = is_member(disk); !member) return member;
         }
         return {};
     }
@@ -77,14 +96,14 @@ class Applier {
         return {};
     }
 
-    Done carries_label(const Disk& disk) const {
-        const auto content = machine_.kernel.content(disk.node, deadline_);
-        if (!content) return std::unexpected(disk_failure(content.error()));
-        if (content->signatures.size() == 1 && content->signatures.front().type == "LVM2_member") {
-            return {};
-        }
-        return std::unexpected(Failure{"assembly-failed", "vgcreate ended well, but " + disk.node +
-                                                              " has no LVM label"});
+    Done is_member(const Disk& disk) const {
+        const auto group = machine_.kernel.volume_group(disk.node, deadline_);
+        if (!group) return std::unexpected(disk_failure(group.error()));
+        if (*group == plan_.group) return {};
+        return std::unexpected(
+            Failure{"assembly-failed",
+                    fmt::format("vgcreate ended well, but {} belongs to {}", disk.node,
+                                group->empty() ? "no volume group" : "the group " + *group)});
     }
 
     Done there(const std::string& volume) const {

@@ -4,6 +4,7 @@
 #include "agent/sys/command.h"
 #include "lvm/plan.h"
 #include "lvm/tool.h"
+#include "lvm/wipe.h"
 
 namespace muster::lvm {
 namespace {
@@ -12,37 +13,51 @@ std::string names_of(const std::vector<std::string>& devices) {
     return fmt::format("{}", fmt::join(devices, ", "));
 }
 
-/// The step as the command that a person would type; the tools' folders are left out.
-struct CommandOf {
+using Commands = std::vector<Command>;
+
+/// The step as the commands that a person would type; the tools' folders are left out.
+struct CommandsOf {
     const Plan& plan;
 
     [[nodiscard]] std::string node(const VolumeLayout& volume) const {
         return "/dev/mapper/" + mapper_name(plan.group, volume.name);
     }
-    Command operator()(const CreateGroup& create) const {
-        return create_group("lvm", plan.group, create.devices,
-                            {std::string(owner_tag), instance_tag(plan.instance_id)});
+    Commands operator()(const WipeDisk& wipe) const {
+        Commands commands;
+        for (const auto& extent : extents_of(wipe))
+            commands.push_back(write_zeros("blkdiscard", wipe.disk.node, extent));
+        if (!wipe.disk.partitions.empty()) {
+            commands.push_back(forget_partitions("blockdev", wipe.disk.node));
+        }
+        return commands;
     }
-    Command operator()(const CreateVolume& create) const {
-        return create_volume("lvm", plan.group, plan.devices, create.volume, create.size,
-                             create.stripes);
+    Commands operator()(const RemoveGroup& remove) const {
+        return {remove_group("lvm", plan.group, remove.devices)};
     }
-    Command operator()(const ActivateGroup&) const {
-        return activate_group("lvm", plan.group, plan.devices);
+    Commands operator()(const CreateGroup& create) const {
+        return {create_group("lvm", plan.group, create.devices,
+                             {std::string(owner_tag), instance_tag(plan.instance_id)})};
     }
-    Command operator()(const MakeFilesystem& make) const {
-        return make_filesystem(mkfs_name(make.volume.filesystem), make.volume, node(make.volume),
-                               make.stripes, make.over_unfinished);
+    Commands operator()(const CreateVolume& create) const {
+        return {create_volume("lvm", plan.group, plan.devices, create.volume, create.size,
+                              create.stripes)};
+    }
+    Commands operator()(const ActivateGroup&) const {
+        return {activate_group("lvm", plan.group, plan.devices)};
+    }
+    Commands operator()(const MakeFilesystem& make) const {
+        return {make_filesystem(mkfs_name(make.volume.filesystem), make.volume, node(make.volume),
+                                make.stripes, make.over_unfinished)};
     }
     /// muster itself calls mount(2); nothing is run for it.
-    Command operator()(const MountVolume& mount) const {
+    Commands operator()(const MountVolume& mount) const {
         Command command{.argv = {"mount", "-t", to_string(mount.volume.filesystem)}};
         if (!mount.volume.options.empty()) {
             command.argv.insert(command.argv.end(),
                                 {"-o", fmt::format("{}", fmt::join(mount.volume.options, ","))});
         }
         command.argv.insert(command.argv.end(), {node(mount.volume), mount.volume.mount});
-        return command;
+        return {command};
     }
 };
 
@@ -57,6 +72,13 @@ std::string describe(const Signature& signature) {
 std::string describe(const Plan& plan, const Step& step) {
     struct Describe {
         const Plan& plan;
+        std::string operator()(const WipeDisk& wipe) const {
+            return fmt::format("wipe {}: {}", wipe.disk.node, wipe.why);
+        }
+        std::string operator()(const RemoveGroup& remove) const {
+            return fmt::format("give up what is left of the volume group {}: {}", plan.group,
+                               remove.why);
+        }
         std::string operator()(const CreateGroup& create) const {
             return fmt::format("create the volume group {} on {}", plan.group,
                                names_of(create.devices));
@@ -85,8 +107,11 @@ std::string describe(const Plan& plan, const Step& step) {
     return std::visit(Describe{plan}, step);
 }
 
-std::string command_of(const Plan& plan, const Step& step) {
-    return to_string(std::visit(CommandOf{plan}, step));
+std::vector<std::string> commands_of(const Plan& plan, const Step& step) {
+    std::vector<std::string> lines;
+    for (const auto& command : std::visit(CommandsOf{plan}, step))
+        lines.push_back(to_string(command));
+    return lines;
 }
 
 } // namespace muster::lvm

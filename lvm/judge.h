@@ -11,14 +11,21 @@ namespace muster::lvm {
 enum class Standing {
     blank, ///< holds nothing: zeros, or an LVM label that no group uses
     ours,  ///< a disk of our volume group
+    wipe,  ///< holds something that may be destroyed
+};
+
+struct Judgement {
+    Standing standing = Standing::blank;
+    std::string why = {}; ///< of `wipe`: what is on the disk, and what permits to destroy it
 };
 
 /// Our name, our tag, and this instance's tag: all three, or it is somebody else's.
 [[nodiscard]] bool is_ours(const Situation& situation, const VolumeGroup& group);
 
 /// `ours`: our volume group, or null where there is none. A refusal says what was found on the disk
-/// and what can be done about it.
-[[nodiscard]] std::expected<Standing, Refusal>
+/// and what can be done about it. A disk that is in use, read-only or not wholly known is refused,
+/// whatever the configuration says.
+[[nodiscard]] std::expected<Judgement, Refusal>
 judge(const Situation& situation, const Candidate& candidate, const VolumeGroup* ours);
 
 } // namespace muster::lvm

@@ -29,8 +29,20 @@ struct VolumeLayout {
     std::string owner = "root:root";
 };
 
+/// What to do about a disk that holds something that is not ours.
+enum class ForeignData {
+    refuse,
+    wipe_preformatted, ///< a lone, empty ext3 or ext4, as some Xen instance types are delivered
+    wipe,
+};
+
+/// What to do about our own group with a disk missing, on the same instance.
+enum class PartialGroup { fail, rebuild };
+
 struct GroupLayout {
     std::string volume_group = "muster";
+    ForeignData on_foreign_data = ForeignData::refuse;
+    PartialGroup on_partial = PartialGroup::fail;
     std::vector<VolumeLayout> volumes;
 };
 

@@ -13,26 +13,20 @@ class Planner {
   public:
     explicit Planner(const Situation& situation) : now_(situation) {
         plan_.group = now_.layout.volume_group;
+        plan_.notes = now_.notes;
         plan_.instance_id = now_.instance_id;
     }
 
     Plan make() {
         const auto* group = our_group();
-        std::vector<const Candidate*> blank;
-        std::vector<const Candidate*> members;
-        for (const auto& candidate : now_.candidates) {
-            auto standing = judge(now_, candidate, group);
-            if (!standing) {
-                plan_.refusals.push_back(std::move(standing.error()));
-            } else {
-                (*standing == Standing::blank ? blank : members).push_back(&candidate);
-            }
-        }
-        refuse_names_in_use(members);
-        if (group != nullptr) {
-            plan_whole_group(*group, members, blank);
-        } else if (!blank.empty()) {
-            plan_new_group(blank);
+        judge_all(group);
+        refuse_names_in_use();
+        if (group == nullptr) {
+            plan_new_group();
+        } else if (is_partial(*group)) {
+            plan_partial_group(*group);
+        } else {
+            plan_whole_group(*group);
         }
         plan_mount_points();
         if (!plan_.refusals.empty()) plan_.steps.clear();
@@ -44,35 +38,88 @@ class Planner {
         plan_.refusals.push_back({subject, std::string(reason), std::move(message)});
     }
 
+    void note(std::string text) { plan_.notes.push_back(std::move(text)); }
+
+    /// A group may be there twice: a disk of one that was given up (on_partial "rebuild") comes
+    /// back. Then the one that is whole is the one.
     const VolumeGroup* our_group() {
-        const VolumeGroup* found = nullptr;
+        std::vector<const VolumeGroup*> found;
         for (const auto& group : now_.lvm.groups) {
-            if (!is_ours(now_, group)) continue;
-            if (found != nullptr) {
-                refuse(group.name, "ephemeral-foreign-data",
-                       fmt::format("two volume groups are called {} and tagged as this instance's; "
-                                   "remove one of them",
-                                   group.name));
-            }
-            found = &group;
+            if (is_ours(now_, group)) found.push_back(&group);
         }
-        return found;
+        if (found.size() > 1) std::erase_if(found, [](const auto* one) { return one->partial(); });
+        if (found.size() == 1) return found.front();
+        const bool any = std::ranges::any_of(
+            now_.lvm.groups, [&](const VolumeGroup& group) { return is_ours(now_, group); });
+        if (any) {
+            refuse(plan_.group, "ephemeral-foreign-data",
+                   fmt::format("several volume groups are called {} and tagged as this instance's, "
+                               "and which of them is the one can't be told; remove all but one",
+                               plan_.group));
+        }
+        return nullptr;
+    }
+
+    void judge_all(const VolumeGroup* group) {
+        for (const auto& candidate : now_.candidates) {
+            auto judgement = judge(now_, candidate, group);
+            if (!judgement) {
+                plan_.refusals.push_back(std::move(judgement.error()));
+                continue;
+            }
+            switch (judgement->standing) {
+            case Standing::ours: members_.push_back(&candidate); break;
+            case Standing::blank: free_.push_back(&candidate); break;
+            case Standing::wipe:
+                free_.push_back(&candidate);
+                to_wipe_.push_back({candidate.disk, candidate.content, std::move(judgement->why)});
+                break;
+            }
+        }
     }
 
     /// Somebody else's volumes may have the names that ours would get: --devices hides their group
     /// from LVM, so only device-mapper can tell.
-    void refuse_names_in_use(const std::vector<const Candidate*>& members) {
+    void refuse_names_in_use() {
+        const auto is_member = [&](const std::string& disk) {
+            return std::ranges::any_of(
+                members_, [&](const Candidate* member) { return member->disk.name == disk; });
+        };
+        const auto is_free = [&](const std::string& disk) {
+            return std::ranges::any_of(
+                free_, [&](const Candidate* candidate) { return candidate->disk.name == disk; });
+        };
         for (const auto& [name, active] : now_.active) {
-            const bool ours = std::ranges::all_of(active.disks, [&](const std::string& disk) {
-                return std::ranges::any_of(
-                    members, [&](const Candidate* member) { return member->disk.name == disk; });
-            });
-            if (ours && !active.disks.empty()) continue;
-            refuse(name, "ephemeral-foreign-data",
-                   fmt::format(
-                       "a device-mapper node {} exists already, on {}, and is not ours; choose "
-                       "another ephemeral.volume_group",
-                       name, fmt::join(active.disks, ", ")));
+            if (!active.disks.empty() && std::ranges::all_of(active.disks, is_member)) continue;
+            // Its group is gone from under it: somebody zeroed the disks, or took them away.
+            const bool stale = active.mounts.empty() && std::ranges::all_of(active.disks, is_free);
+            refuse(name, stale ? "assembly-failed" : "ephemeral-foreign-data",
+                   fmt::format("a device-mapper node {} exists already, on {}, and {}", name,
+                               active.disks.empty()
+                                   ? "nothing"
+                                   : fmt::format("{}", fmt::join(active.disks, ", ")),
+                               stale ? fmt::format("no volume group has it any more; `dmsetup "
+                                                   "remove {}` removes it",
+                                                   name)
+                                     : "is not ours; choose another ephemeral.volume_group"));
+        }
+    }
+
+    /// LVM is shown our disks alone, so it can't see that somebody else has the name.
+    void refuse_name_taken() {
+        for (const auto& [node, name] : now_.elsewhere) {
+            if (name != plan_.group) continue;
+            refuse(plan_.group, "ephemeral-foreign-data",
+                   fmt::format("a volume group {} exists already, on {}, which is not ephemeral; "
+                               "choose another ephemeral.volume_group",
+                               name, node));
+        }
+        if (now_.group_folder && now_.active.empty()) {
+            refuse(plan_.group, "assembly-failed",
+                   fmt::format("/dev/{0} is there, and LVM makes no group of that name then: "
+                               "something else has the name, or it was left over; `rm -r /dev/{0}` "
+                               "removes it",
+                               plan_.group));
         }
     }
 
@@ -94,8 +141,13 @@ class Planner {
         return fmt::format("{}b", std::get<std::uint64_t>(volume.size));
     }
 
-    void plan_new_group(const std::vector<const Candidate*>& blank) {
-        use(blank);
+    void plan_new_group() {
+        if (free_.empty()) return;
+        refuse_name_taken();
+        for (auto& wipe : to_wipe_)
+            plan_.steps.emplace_back(std::move(wipe));
+        use(free_);
+        note_uneven_sizes();
         plan_.steps.emplace_back(CreateGroup{plan_.devices});
         for (const auto& volume : now_.layout.volumes)
             plan_new_volume(volume);
@@ -109,14 +161,56 @@ class Planner {
         plan_.steps.emplace_back(MountVolume{volume});
     }
 
-    void plan_whole_group(const VolumeGroup& group, const std::vector<const Candidate*>& members,
-                          const std::vector<const Candidate*>& blank) {
-        if (group.partial() || members.size() != group.physical.size()) {
+    [[nodiscard]] bool is_partial(const VolumeGroup& group) const {
+        return group.partial() || members_.size() != group.physical.size();
+    }
+
+    void plan_partial_group(const VolumeGroup& group) {
+        const auto what =
+            fmt::format("the volume group {} has {} disks, of which {} are here and usable",
+                        group.name, group.physical.size(), members_.size());
+        const auto missing = std::ranges::count_if(group.physical, &PhysicalVolume::missing);
+        const bool only_missing =
+            members_.size() + static_cast<std::size_t>(missing) == group.physical.size();
+        const auto* mounted = mounted_volume();
+        if (now_.may_be_late || now_.layout.on_partial != PartialGroup::rebuild || !only_missing ||
+            mounted != nullptr || group.exported) {
+            plan_.wait_for_more = now_.may_be_late && missing > 0;
             refuse(group.name, "ephemeral-missing",
-                   fmt::format("the volume group {} has {} disks, of which {} are here and usable",
-                               group.name, group.physical.size(), members.size()));
+                   mounted != nullptr ? fmt::format("{}, and {} is mounted at {}", what,
+                                                    mounted->node, mounted->mounts.front())
+                                      : what);
             return;
         }
+        RemoveGroup remove{.why = fmt::format("{} (ephemeral.on_partial is \"rebuild\")", what)};
+        for (const auto* member : members_)
+            remove.devices.push_back(member->disk.node);
+        plan_.steps.emplace_back(std::move(remove));
+        free_.insert(free_.end(), members_.begin(), members_.end());
+        std::ranges::sort(free_, {}, [](const Candidate* one) { return one->disk.name; });
+        plan_new_group();
+    }
+
+    [[nodiscard]] const ActiveVolume* mounted_volume() const {
+        for (const auto& [name, active] : now_.active) {
+            if (!active.mounts.empty()) return &active;
+        }
+        return nullptr;
+    }
+
+    /// Striping takes as much of each disk as the smallest has.
+    void note_uneven_sizes() {
+        const auto [least, most] = std::ranges::minmax(plan_.disks, {}, &Disk::size);
+        const bool striped = std::ranges::any_of(now_.layout.volumes, [](const auto& volume) {
+            return volume.layout == Layout::striped;
+        });
+        if (least.size == most.size || !striped) return;
+        note(fmt::format("the disks differ in size ({} has {} bytes, {} has {}): a striped volume "
+                         "uses only as much of each as the smallest has",
+                         least.node, least.size, most.node, most.size));
+    }
+
+    void plan_whole_group(const VolumeGroup& group) {
         if (group.exported) {
             refuse(
                 group.name, "ephemeral-foreign-data",
@@ -125,10 +219,10 @@ class Planner {
                             group.name));
             return;
         }
-        use(members);
-        for (const auto* spare : blank) {
-            plan_.notes.push_back(fmt::format("{} is blank and not part of {}: left as it is",
-                                              spare->disk.node, group.name));
+        use(members_);
+        for (const auto* spare : free_) {
+            note(fmt::format("{} is not part of {}, which is whole: left as it is",
+                             spare->disk.node, group.name));
         }
         ActivateGroup activate;
         for (const auto& volume : now_.layout.volumes) {
@@ -210,6 +304,9 @@ class Planner {
 
     const Situation& now_;
     Plan plan_;
+    std::vector<const Candidate*> members_; ///< disks of our group
+    std::vector<const Candidate*> free_;    ///< blank, or may be wiped
+    std::vector<WipeDisk> to_wipe_;         ///< those of the latter
 };
 
 } // namespace

@@ -20,6 +20,14 @@ struct Candidate {
     Disk disk;
     std::string evidence; ///< why it counts as ephemeral
     DiskContent content;
+    /// Somebody has it for himself, though nothing that can be seen here uses it.
+    bool claimed = false;
+};
+
+/// A disk or partition that is not ephemeral and belongs to a volume group.
+struct GroupElsewhere {
+    std::string node;
+    std::string name;
 };
 
 /// A volume of our group's name that device-mapper has now.
@@ -40,10 +48,33 @@ struct Situation {
     std::vector<Candidate> candidates;
     Report lvm;                                 ///< of those candidates that carry an LVM label
     std::map<std::string, ActiveVolume> active; ///< by device-mapper name
+    std::vector<GroupElsewhere> elsewhere;      ///< read only where no group is ours yet
+    /// The folder of the group's links in /dev is there: LVM makes no group of that name then.
+    bool group_folder = false;
+    /// A disk that is missing may still come: nothing is given up yet.
+    bool may_be_late = false;
+    std::vector<std::string> notes{};
     /// Wanted mount point -> what is mounted there, on top, and is not the volume that we want.
     std::map<std::string, std::string> mounted_on;
 };
 
+/// A stretch of a disk, in bytes.
+struct Extent {
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+    friend bool operator==(const Extent&, const Extent&) = default;
+};
+/// Zeros where signatures live, so that nobody takes the disk for what it was.
+struct WipeDisk {
+    Disk disk;
+    DiskContent content; ///< as it was seen; it must still be so when the step is taken
+    std::string why;     ///< what is on the disk, and why it may go
+};
+/// Gives up our own group, of which a disk is missing; its data went with that disk.
+struct RemoveGroup {
+    std::vector<std::string> devices; ///< those that are here
+    std::string why;
+};
 struct CreateGroup {
     std::vector<std::string> devices;
 };
@@ -67,7 +98,8 @@ struct MakeFilesystem {
 struct MountVolume {
     VolumeLayout volume;
 };
-using Step = std::variant<CreateGroup, CreateVolume, ActivateGroup, MakeFilesystem, MountVolume>;
+using Step = std::variant<WipeDisk, RemoveGroup, CreateGroup, CreateVolume, ActivateGroup,
+                          MakeFilesystem, MountVolume>;
 
 struct Refusal {
     std::string subject; ///< the disk, volume or mount point
@@ -83,6 +115,8 @@ struct Plan {
     std::vector<Step> steps;
     std::vector<Refusal> refusals; ///< if there is any, no step is taken
     std::vector<std::string> notes;
+    /// A disk of our group is not here and may be on its way: look again before this is the end.
+    bool wait_for_more = false;
 };
 
 [[nodiscard]] Plan make_plan(const Situation& situation);
@@ -95,8 +129,8 @@ filesystem_needed(const DiskContent& content, const VolumeLayout& volume, bool m
 /// "create the volume group muster on /dev/nvme1n1, /dev/nvme2n1"
 [[nodiscard]] std::string describe(const Plan& plan, const Step& step);
 
-/// "lvm vgcreate --config ... -- muster /dev/nvme1n1 /dev/nvme2n1"
-[[nodiscard]] std::string command_of(const Plan& plan, const Step& step);
+/// "lvm vgcreate --config ... -- muster /dev/nvme1n1 /dev/nvme2n1"; a wipe is several.
+[[nodiscard]] std::vector<std::string> commands_of(const Plan& plan, const Step& step);
 
 /// What was found on a disk, for a person: "ext4 \"data\" at offset 1080".
 [[nodiscard]] std::string describe(const Signature& signature);

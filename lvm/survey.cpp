@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "agent/sys/mounts.h"
+#include "lvm/judge.h"
 #include "lvm/tool.h"
 
 namespace muster::lvm {
@@ -12,6 +13,8 @@ namespace {
 
 // A healthy disk gives its first and last MiB within milliseconds.
 constexpr Duration look_limit = std::chrono::seconds(20);
+// Of a disk that is not ours: whether it has our group's name is not worth a wait.
+constexpr Duration elsewhere_limit = std::chrono::seconds(2);
 constexpr Duration report_limit = std::chrono::seconds(60);
 
 std::expected<std::vector<Mount>, Failure> read_mounts(const Files& files) {
@@ -126,20 +129,68 @@ read_active(const Machine& machine, const std::string& group, Deadline deadline)
     return active;
 }
 
-std::expected<Situation, Failure> survey(const Machine& machine,
-                                         const std::vector<ProvedDisk>& disks,
+namespace {
+
+std::expected<Candidate, Failure> look_at(const Machine& machine, const ProvedDisk& proved,
+                                          Deadline deadline) {
+    const auto& [disk, evidence] = proved;
+    Candidate candidate{.disk = disk, .evidence = evidence};
+    const Deadline limit = deadline.clipped(machine.clock, look_limit);
+    auto content = machine.kernel.content(disk.node, limit);
+    if (!content) return std::unexpected(disk_failure(content.error()));
+    candidate.content = std::move(*content);
+    // Where something is seen to use it, the question is answered.
+    if (disk.holders.empty() && disk.mounts.empty() && !disk.swap) {
+        const auto claimed = machine.kernel.is_claimed(disk.node, limit);
+        if (!claimed) return std::unexpected(disk_failure(claimed.error()));
+        candidate.claimed = *claimed;
+    }
+    return candidate;
+}
+
+/// --devices hides the groups on other disks from LVM, so their labels are read here. Their disks
+/// are not what this is about: one that can't be read is a note.
+void look_elsewhere(const Machine& machine, const std::vector<Disk>& others, Deadline deadline,
+                    Situation& situation) {
+    for (const auto& disk : others) {
+        std::vector<std::string> nodes;
+        for (const auto& partition : disk.partitions)
+            nodes.push_back("/dev/" + partition);
+        if (nodes.empty()) nodes.push_back(disk.node);
+        for (const auto& node : nodes) {
+            const auto group =
+                machine.kernel.volume_group(node, deadline.clipped(machine.clock, elsewhere_limit));
+            if (!group) {
+                situation.notes.push_back(
+                    fmt::format("whether {} has a volume group called {} can't be told: {}", node,
+                                situation.layout.volume_group, group.error().message));
+            } else if (!group->empty()) {
+                situation.elsewhere.push_back({node, *group});
+            }
+        }
+    }
+}
+
+} // namespace
+
+std::expected<Situation, Failure> survey(const Machine& machine, const Inventory& inventory,
                                          const GroupLayout& layout, const std::string& instance_id,
                                          Deadline deadline) {
     Situation situation{.instance_id = instance_id, .layout = layout};
-    for (const auto& [disk, evidence] : disks) {
-        auto content =
-            machine.kernel.content(disk.node, deadline.clipped(machine.clock, look_limit));
-        if (!content) return std::unexpected(disk_failure(content.error()));
-        situation.candidates.push_back({disk, evidence, std::move(*content)});
+    for (const auto& proved : inventory.ephemeral) {
+        auto candidate = look_at(machine, proved, deadline);
+        if (!candidate) return std::unexpected(candidate.error());
+        situation.candidates.push_back(std::move(*candidate));
     }
     auto report = ask_lvm(machine, situation.candidates, deadline);
     if (!report) return std::unexpected(report.error());
     situation.lvm = std::move(*report);
+    if (!situation.candidates.empty() &&
+        std::ranges::none_of(situation.lvm.groups,
+                             [&](const auto& group) { return is_ours(situation, group); })) {
+        look_elsewhere(machine, inventory.others, deadline, situation);
+        situation.group_folder = machine.files.exists("/dev/" + layout.volume_group);
+    }
 
     auto active = read_active(machine, layout.volume_group, deadline);
     if (!active) return std::unexpected(active.error());

@@ -18,6 +18,12 @@ struct ProvedDisk {
     std::string evidence;
 };
 
+/// The machine's disks, told apart.
+struct Inventory {
+    std::vector<ProvedDisk> ephemeral;
+    std::vector<Disk> others; ///< nothing is ever written to these
+};
+
 /// Why no answer could be had, as a reason code and a message.
 struct Failure {
     std::string reason;
@@ -32,10 +38,11 @@ struct Machine {
     Clock& clock;
 };
 
-/// Looks at each disk (isolated, since a sick one may hang), at LVM where a disk carries its label,
-/// at device-mapper and at the mounts.
+/// Looks at each ephemeral disk (isolated, since a sick one may hang), at LVM where one carries its
+/// label, at device-mapper and at the mounts; at the others for a group of our name, where a new
+/// one is to be made.
 [[nodiscard]] std::expected<Situation, Failure>
-survey(const Machine& machine, const std::vector<ProvedDisk>& disks, const GroupLayout& layout,
+survey(const Machine& machine, const Inventory& inventory, const GroupLayout& layout,
        const std::string& instance_id, Deadline deadline);
 
 /// The device-mapper nodes whose name begins as those of `group` do, from sysfs, and what is on

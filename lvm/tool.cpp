@@ -86,6 +86,24 @@ Command create_volume(const std::string& lvm, const std::string& group,
     return command;
 }
 
+Command remove_group(const std::string& lvm, const std::string& group,
+                     const std::vector<std::string>& devices) {
+    auto command = lvm_command(lvm, "vgremove", devices);
+    command.writes_disks = true;
+    append(command, "--yes", "--", group);
+    return command;
+}
+
+Command write_zeros(const std::string& blkdiscard, const std::string& node, const Extent& extent) {
+    return {.argv = {blkdiscard, "--zeroout", "--offset", std::to_string(extent.offset), "--length",
+                     std::to_string(extent.length), node},
+            .writes_disks = true};
+}
+
+Command forget_partitions(const std::string& blockdev, const std::string& node) {
+    return {.argv = {blockdev, "--rereadpt", node}};
+}
+
 Command activate_group(const std::string& lvm, const std::string& group,
                        const std::vector<std::string>& devices) {
     auto command = lvm_command(lvm, "vgchange", devices);

@@ -9,6 +9,7 @@
 #include "agent/sys/command.h"
 #include "agent/sys/files.h"
 #include "lvm/layout.h"
+#include "lvm/plan.h"
 
 namespace muster::lvm {
 
@@ -39,6 +40,19 @@ inline constexpr std::string_view owner_tag = "muster";
                                     const std::vector<std::string>& devices,
                                     const VolumeLayout& volume, const std::string& size,
                                     unsigned stripes);
+
+/// The group goes, with its volumes: LVM itself deactivates them, and refuses where one is in use.
+/// A disk that is missing is no hindrance.
+[[nodiscard]] Command remove_group(const std::string& lvm, const std::string& group,
+                                   const std::vector<std::string>& devices);
+
+/// Zeros, in `extent` (whole sectors). The tool opens the disk for itself alone (O_EXCL, since
+/// util-linux 2.36): where anything uses it, it does nothing.
+[[nodiscard]] Command write_zeros(const std::string& blkdiscard, const std::string& node,
+                                  const Extent& extent);
+
+/// The kernel forgets the partitions that were on the disk.
+[[nodiscard]] Command forget_partitions(const std::string& blockdev, const std::string& node);
 
 [[nodiscard]] Command activate_group(const std::string& lvm, const std::string& group,
                                      const std::vector<std::string>& devices);

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <fmt/format.h>
+#include <set>
 
 #include "agent/sys/mounts.h"
 
@@ -129,15 +130,41 @@ std::vector<DeviceNumber> numbers_of(const Files& files, Disk& disk) {
     return numbers;
 }
 
+Result<std::vector<Mount>> read_mounts(const Files& files, const std::string& process) {
+    const auto mountinfo = files.read("/proc/" + process + "/mountinfo", 4 << 20);
+    if (!mountinfo) return fail(mountinfo.error(), "disks");
+    auto mounts = parse_mountinfo(*mountinfo);
+    if (!mounts) return fail(mounts.error(), "disks");
+    return mounts;
+}
+
+/// The mounts of our own mount namespace and of every other one that a process can be seen in. Only
+/// the first must be had: processes come and go, and what is overlooked among the others the kernel
+/// still knows (Kernel::is_claimed).
+Result<std::vector<Mount>> read_all_mounts(const Files& files) {
+    auto mounts = read_mounts(files, "self");
+    const auto processes = files.list("/proc");
+    if (!mounts || !processes) return mounts;
+    std::set<std::string> known{files.link_name("/proc/self/ns/mnt").value_or("")};
+    for (const auto& process : *processes) {
+        if (process.find_first_not_of("0123456789") != std::string::npos) continue;
+        const auto space = files.link_name("/proc/" + process + "/ns/mnt");
+        if (!space || !known.insert(*space).second) continue;
+        for (auto& mount : read_mounts(files, process).value_or(std::vector<Mount>{})) {
+            mount.target += fmt::format(" (in the mount namespace of process {})", process);
+            mounts->push_back(std::move(mount));
+        }
+    }
+    return mounts;
+}
+
 } // namespace
 
 Result<std::vector<Disk>> read_disks(const Files& files, Kernel& kernel) {
     const auto names = files.list("/sys/block");
     if (!names) return fail(names.error(), "disks");
-    const auto mountinfo = files.read("/proc/self/mountinfo", 4 << 20);
-    if (!mountinfo) return fail(mountinfo.error(), "disks");
-    const auto mounts = parse_mountinfo(*mountinfo);
-    if (!mounts) return fail(mounts.error(), "disks");
+    const auto mounts = read_all_mounts(files);
+    if (!mounts) return fail(mounts.error());
 
     std::vector<DeviceNumber> swapped;
     const auto swaps = files.read("/proc/swaps");

@@ -8,6 +8,7 @@
 #include <memory>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 namespace muster {
@@ -138,9 +139,31 @@ Result<Duration> read_at(const BlockSource& source, const std::vector<std::uint6
     return slowest;
 }
 
+Result<bool> is_claimed(const std::string& node) {
+    constexpr int kTries = 6;
+    constexpr auto kPause = std::chrono::milliseconds(100);
+    for (int i = 0; i < kTries; ++i) {
+        if (i > 0) {
+            std::this_thread::sleep_for(kPause);
+        }
+        const Fd fd(::open(node.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK));
+        if (fd) {
+            return false;
+        }
+        if (errno != EBUSY) {
+            return fail_errno(errno, "can't open " + node);
+        }
+    }
+    return true;
+}
+
+Result<std::string> read_beginning(const BlockSource& source) {
+    return read_range(source, 0, std::min(kMiB, down(source.size, source.sector)));
+}
+
 Result<Ends> read_ends(const BlockSource& source) {
     const std::uint64_t end = down(source.size, source.sector);
-    auto first = read_range(source, 0, std::min(kMiB, end));
+    auto first = read_beginning(source);
     if (!first) {
         return fail(std::move(first.error()));
     }

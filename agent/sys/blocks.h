@@ -34,4 +34,11 @@ struct Ends {
 
 [[nodiscard]] Result<Ends> read_ends(const BlockSource& source);
 
+/// Whether somebody has the disk for himself (open(2), O_EXCL on a block device: EBUSY). One that
+/// lets go within half a second, as a probing program does, has not.
+[[nodiscard]] Result<bool> is_claimed(const std::string& node);
+
+/// The first MiB, or all there is.
+[[nodiscard]] Result<std::string> read_beginning(const BlockSource& source);
+
 } // namespace muster

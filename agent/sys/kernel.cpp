@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include "agent/sys/blocks.h"
+#include "agent/sys/lvm_label.h"
 #include "agent/sys/mounter.h"
 #include "agent/sys/nvme.h"
 #include "agent/sys/remains.h"
@@ -17,6 +18,11 @@ namespace muster {
 namespace {
 
 using wire::Json;
+
+bool has_empty_area(const Ends& ends) {
+    const auto label = read_lvm_label(ends.first);
+    return label && *label && (*label)->empty_area;
+}
 
 // In the helper: each takes its argument from JSON and gives its result back so.
 
@@ -51,11 +57,37 @@ Result<Json> do_content(const Json& argument) {
     for (const auto& one : *signatures) {
         list.push_back(Json{one.type, one.usage, one.label, one.uuid, one.offset});
     }
-    const bool xfs_alone = signatures->size() == 1 && signatures->front().type == "xfs";
+    const auto alone = signatures->size() == 1 ? signatures->front().type : "";
     return Json{{"signatures", list},
                 {"zeroed", is_zeroed(*ends)},
                 {"lvm_remains", signatures->empty() && is_cut_short_pvcreate(*ends)},
-                {"unfinished", xfs_alone && is_cut_short_mkfs_xfs(*ends)}};
+                {"unfinished", alone == "xfs" && is_cut_short_mkfs_xfs(*ends)},
+                {"lvm_empty", alone == "LVM2_member" && has_empty_area(*ends)},
+                {"preformatted", (alone == "ext3" || alone == "ext4") && is_empty_ext(*ends)}};
+}
+
+Result<Json> do_is_claimed(const Json& argument) {
+    const auto claimed = is_claimed(argument.at("node").get<std::string>());
+    if (!claimed) {
+        return fail(claimed.error());
+    }
+    return Json(*claimed);
+}
+
+Result<Json> do_volume_group(const Json& argument) {
+    const auto source = open_blocks(argument.at("node").get<std::string>());
+    if (!source) {
+        return fail(source.error());
+    }
+    const auto beginning = read_beginning(*source);
+    if (!beginning) {
+        return fail(beginning.error());
+    }
+    auto label = read_lvm_label(*beginning);
+    if (!label) {
+        return fail(std::move(label.error()));
+    }
+    return Json(*label ? (*label)->group : "");
 }
 
 Result<Json> do_identify(const Json& argument) {
@@ -104,6 +136,8 @@ DiskContent to_content(const Json& answer) {
     content.zeroed = answer.at("zeroed").get<bool>();
     content.lvm_remains = answer.at("lvm_remains").get<bool>();
     content.unfinished = answer.at("unfinished").get<bool>();
+    content.lvm_empty = answer.at("lvm_empty").get<bool>();
+    content.preformatted = answer.at("preformatted").get<bool>();
     for (const auto& one : answer.at("signatures")) {
         content.signatures.push_back({one.at(0).get<std::string>(), one.at(1).get<std::string>(),
                                       one.at(2).get<std::string>(), one.at(3).get<std::string>(),
@@ -150,6 +184,25 @@ class LinuxKernel : public Kernel {
         return to_content(*answer);
     }
 
+    [[nodiscard]] Result<bool> is_claimed(std::string_view node, Deadline deadline) override {
+        const auto answer =
+            wire::call(isolate_, serve<do_is_claimed>, Json{{"node", node}}, deadline);
+        if (!answer) {
+            return fail(answer.error(), "asking who uses " + std::string(node));
+        }
+        return answer->get<bool>();
+    }
+
+    [[nodiscard]] Result<std::string> volume_group(std::string_view node,
+                                                   Deadline deadline) override {
+        const auto answer =
+            wire::call(isolate_, serve<do_volume_group>, Json{{"node", node}}, deadline);
+        if (!answer) {
+            return fail(answer.error(), "looking for an LVM label on " + std::string(node));
+        }
+        return answer->get<std::string>();
+    }
+
     [[nodiscard]] Result<std::string> identify(std::string_view node, Deadline deadline) override {
         const auto answer =
             wire::call(isolate_, serve<do_identify>, Json{{"node", node}}, deadline);
@@ -168,6 +221,10 @@ class LinuxKernel : public Kernel {
                      answer->at("bytes_free").get<std::uint64_t>(),
                      answer->at("inodes").get<std::uint64_t>(),
                      answer->at("inodes_free").get<std::uint64_t>()};
+    }
+
+    [[nodiscard]] std::unique_ptr<BlockWatch> watch_blocks() override {
+        return watch_block_devices();
     }
 
     [[nodiscard]] Result<void> mount(const MountRequest& request, Deadline deadline) override {

@@ -11,6 +11,7 @@
 #include "agent/sys/disk.h"
 #include "agent/sys/isolate.h"
 #include "agent/sys/result.h"
+#include "agent/sys/uevents.h"
 
 namespace muster {
 
@@ -27,11 +28,18 @@ struct DiskContent {
     bool zeroed = false; ///< the first and the last MiB are zero to the byte
     /// No label, but the header of an empty LVM metadata area at 4096: magic " LVM2 x[5A%r0N*>" at
     /// 4100 and a first raw location (at 4136, 16 bytes) of zeros. A pvcreate that was cut short
-    /// leaves that; no group ever was on such a disk. But for this sector both ends are zero.
+    /// leaves that, or a wipe of a label (4608 to 8192 may hold what is left of a removed group);
+    /// no group is on such a disk. But for this both ends are zero.
     bool lvm_remains = false;
     /// The one signature is XFS and its sb_inprogress (byte 126) is 1: mkfs.xfs sets it first and
     /// clears it last, so this one was cut short.
     bool unfinished = false;
+    /// The one signature is an LVM label whose metadata area holds no group: none was ever written
+    /// there, or it was removed. The label may still say "in use", where a vgcreate was cut short.
+    bool lvm_empty = false;
+    /// The one signature is an ext3 or ext4, cleanly unmounted, with no file but lost+found.
+    bool preformatted = false;
+    friend bool operator==(const DiskContent&, const DiskContent&) = default;
 };
 
 /// Space of a mounted filesystem.
@@ -73,6 +81,16 @@ class Kernel {
     /// too.
     [[nodiscard]] virtual Result<DiskContent> content(std::string_view node, Deadline deadline) = 0;
 
+    /// Whether somebody has the disk for himself: a filesystem is mounted from it or from a
+    /// partition of it, in whatever mount namespace, it is swapped to, or md or device-mapper have
+    /// it. For the blink of an eye the one who asks has it for himself.
+    [[nodiscard]] virtual Result<bool> is_claimed(std::string_view node, Deadline deadline) = 0;
+
+    /// The name of the LVM volume group that the disk or partition says it belongs to, read from
+    /// its first MiB; empty where it has no LVM label, or one without a group.
+    [[nodiscard]] virtual Result<std::string> volume_group(std::string_view node,
+                                                           Deadline deadline) = 0;
+
     /// The 4096 bytes of NVMe Identify Controller (admin command 06h, CNS 1), asked of the
     /// namespace's node opened read-only. `denied` without CAP_SYS_ADMIN, `malformed` for what is
     /// no NVMe disk.
@@ -80,6 +98,9 @@ class Kernel {
                                                        Deadline deadline) = 0;
 
     [[nodiscard]] virtual Result<Space> space(std::string_view path, Deadline deadline) = 0;
+
+    /// From now on.
+    [[nodiscard]] virtual std::unique_ptr<BlockWatch> watch_blocks() = 0;
 
     /// Mounts, then sets mode and owner of the mounted root folder. A bad owner, source or target
     /// is refused before anything is done; a target that is a link is a `conflict`.

@@ -85,20 +85,22 @@ Result<Lock> Lock::take(const std::string& path) {
     return lock;
 }
 
-Result<Lock> Lock::wait_for(const std::string& path, Clock& clock, Deadline deadline) {
-    auto fd = open_lock(path);
-    if (!fd) {
-        return fail(std::move(fd.error()));
+Result<void> Lock::wait_until_free(const std::string& path, Clock& clock, Deadline deadline) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT) {
+        return {};
     }
-    Lock lock(*fd);
+    if (fd < 0) {
+        return fail_errno(errno, "can't open the lock " + path);
+    }
+    const Lock lock(fd);
     for (;;) {
-        auto ours = try_lock(*fd, path);
+        const auto ours = try_lock(fd, path);
         if (!ours) {
-            return fail(std::move(ours.error()));
+            return fail(ours.error());
         }
         if (*ours) {
-            // No pid in it: those who share a lock (commands that write) can't all say theirs.
-            return lock;
+            return {}; // and given back at once
         }
         if (deadline.passed(clock)) {
             return fail(Errc::stuck, path + " is still held");

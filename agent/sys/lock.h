@@ -21,9 +21,10 @@ class Lock {
     /// Takes the lock at once or says `conflict` (the holder's process id is in the message).
     [[nodiscard]] static Result<Lock> take(const std::string& path);
 
-    /// Waits for it until the deadline, then `stuck`.
-    [[nodiscard]] static Result<Lock> wait_for(const std::string& path, Clock& clock,
-                                               Deadline deadline);
+    /// Returns when nobody holds it, or `stuck` at the deadline. Makes nothing: what is not there
+    /// is held by nobody.
+    [[nodiscard]] static Result<void> wait_until_free(const std::string& path, Clock& clock,
+                                                      Deadline deadline);
 
   private:
     explicit Lock(int fd) : fd_(fd) {}

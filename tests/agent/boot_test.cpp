@@ -47,6 +47,7 @@ struct Machine {
         DiskContent content{.zeroed = signature.empty()};
         if (!signature.empty()) content.signatures = {{.type = signature}};
         kernel.contents["/dev/" + name].set(content);
+        kernel.claims["/dev/" + name].set(false);
     }
 
     Verdict boots(Duration deadline = 240s) {

@@ -420,12 +420,6 @@ TEST_CASE("rules between keys") {
 TEST_CASE("what is known but not supported yet is refused, its default is not") {
     const std::string refusal = ", which is not supported yet";
     check_each({
-        {R"({"ephemeral": {"on_foreign_data": "wipe"}})",
-         "ephemeral.on_foreign_data: found \"wipe\"" + refusal},
-        {R"({"ephemeral": {"on_foreign_data": "wipe-preformatted"}})",
-         "ephemeral.on_foreign_data: found \"wipe-preformatted\"" + refusal},
-        {R"({"ephemeral": {"on_partial": "rebuild"}})",
-         "ephemeral.on_partial: found \"rebuild\"" + refusal},
         {ebs(R"("device": "/dev/sdf", "write_probe": true)"),
          "ebs.data.write_probe: found true" + refusal},
         {R"({"checks": {"nginx": {"command": ["/bin/true"]}}})",

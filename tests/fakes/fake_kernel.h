@@ -13,6 +13,18 @@
 
 namespace muster {
 
+/// Looks ten times a second: what a test changes in between tells no events.
+class FakeWatch : public BlockWatch {
+  public:
+    explicit FakeWatch(FakeClock& clock) : clock_(clock) {}
+    void wait(Instant until) override {
+        clock_.sleep_until(std::min(until, clock_.now() + std::chrono::milliseconds(100)));
+    }
+
+  private:
+    FakeClock& clock_;
+};
+
 /// Answers are laid out per node (for `space` and `mount`: per path); what was not laid out fails
 /// the test. An answer of `stuck` takes until the deadline, if there is a clock.
 class FakeKernel : public Kernel {
@@ -30,6 +42,8 @@ class FakeKernel : public Kernel {
     std::map<std::string, FakeAnswers<Duration>> reads;
     std::map<std::string, FakeAnswers<DiskContent>> contents;
     std::map<std::string, FakeAnswers<std::string>> identities;
+    std::map<std::string, FakeAnswers<bool>> claims;
+    std::map<std::string, FakeAnswers<std::string>> groups;
     std::map<std::string, FakeAnswers<Space>> spaces;
     std::map<std::string, FakeAnswers<void>> mounts; ///< by target
 
@@ -58,12 +72,26 @@ class FakeKernel : public Kernel {
         return timed(answer(contents, "content", node), deadline);
     }
 
+    [[nodiscard]] Result<bool> is_claimed(std::string_view node, Deadline deadline) override {
+        return timed(answer(claims, "is_claimed", node), deadline);
+    }
+
+    [[nodiscard]] Result<std::string> volume_group(std::string_view node,
+                                                   Deadline deadline) override {
+        return timed(answer(groups, "volume_group", node), deadline);
+    }
+
     [[nodiscard]] Result<std::string> identify(std::string_view node, Deadline deadline) override {
         return timed(answer(identities, "identify", node), deadline);
     }
 
     [[nodiscard]] Result<Space> space(std::string_view path, Deadline deadline) override {
         return timed(answer(spaces, "space", path), deadline);
+    }
+
+    [[nodiscard]] std::unique_ptr<BlockWatch> watch_blocks() override {
+        REQUIRE(clock_ != nullptr);
+        return std::make_unique<FakeWatch>(*clock_);
     }
 
     [[nodiscard]] Result<void> mount(const MountRequest& request, Deadline deadline) override {

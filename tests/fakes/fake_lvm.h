@@ -14,11 +14,12 @@ namespace muster {
 class FakeLvm : public CommandRunner {
   public:
     explicit FakeLvm(FakeMachine& machine) : machine_(machine) {
-        for (const char* tool : {"lvm", "mkfs.xfs", "mkfs.ext4"})
+        for (const char* tool : {"lvm", "mkfs.xfs", "mkfs.ext4", "blkdiscard", "blockdev"})
             machine.sysfs.put(std::string("/usr/sbin/") + tool, "");
     }
 
     std::vector<Command> ran;
+    bool partitions_stay = false; ///< somebody has one open
 
     [[nodiscard]] Result<CommandOutput> run(const Command& command, Deadline deadline) override {
         ran.push_back(command);
@@ -31,7 +32,10 @@ class FakeLvm : public CommandRunner {
             machine_.clock.sleep_until(deadline.at);
             return fail(Errc::stuck, "fake: it does not end");
         }
-        auto output = lvm ? run_lvm(parse(argv, 2), argv[1]) : make_filesystem(argv);
+        auto output = lvm                                 ? run_lvm(parse(argv, 2), argv[1])
+                      : argv[0] == "/usr/sbin/blkdiscard" ? write_zeros(argv)
+                      : argv[0] == "/usr/sbin/blockdev"   ? forget_partitions(argv)
+                                                          : make_filesystem(argv);
         if (fault_ == Fault::garbage) output.out = "\x01\xff garbage {";
         if (fault_ == Fault::half) output.out.resize(output.out.size() / 2);
         return output;
@@ -44,16 +48,13 @@ class FakeLvm : public CommandRunner {
         for (const auto& disk : on) {
             label(disk);
             group.pvs.push_back(machine_.disks.at(disk).pv);
-            machine_.disks.at(disk).group = group.uuid;
+            join(disk, group.uuid);
         }
         machine_.groups.push_back(std::move(group));
         return machine_.groups.back();
     }
-    void label(const std::string& disk) {
-        auto& to = machine_.disks.at(disk);
-        to.pv = uuid();
-        to.group.clear();
-        to.content = {.signatures = {{"LVM2_member", "raid", "", to.pv, 536}}};
+    void label(const std::string& disk, bool in_use = false) {
+        machine_.label(disk, uuid(), in_use);
     }
 
   private:
@@ -102,6 +103,7 @@ class FakeLvm : public CommandRunner {
         if (verb == "vgcreate") return create_group(words);
         if (verb == "lvcreate") return create_volume(words);
         if (verb == "vgchange") return activate(words);
+        if (verb == "vgremove") return remove_group(words);
         FAIL("FakeLvm: " << verb);
         return {};
     }
@@ -126,6 +128,12 @@ class FakeLvm : public CommandRunner {
                 return said(5,
                             "  Physical volume '/dev/" + disk + "' is already in volume group.\n");
             }
+            if (found->second.in_use) {
+                return said(5, "  Cannot initialize a PV that is marked as in use.\n");
+            }
+            if (!found->second.partitions.empty() || machine_.is_busy(disk)) {
+                return said(5, "  Can't open /dev/" + disk + " exclusively. Mounted filesystem?\n");
+            }
             const auto& content = found->second.content;
             if (found->second.pv.empty() && !content.signatures.empty()) {
                 return said(
@@ -145,13 +153,77 @@ class FakeLvm : public CommandRunner {
             machine_.effect({disk}, "label", [&] { label(disk); });
         }
         if (fault_ == Fault::half) return said(5, "  Killed half way.\n");
+        for (const auto& disk : whole)
+            machine_.effect({disk}, "in use", [&] { machine_.disks.at(disk).in_use = true; });
         machine_.effect(whole, "group", [&] {
             FakeMachine::Group group{.name = name, .uuid = uuid(), .tags = words.tags};
             for (const auto& disk : whole) {
                 group.pvs.push_back(machine_.disks.at(disk).pv);
-                machine_.disks.at(disk).group = group.uuid;
+                join(disk, group.uuid);
             }
             machine_.groups.push_back(std::move(group));
+        });
+        return said(0);
+    }
+
+    void join(const std::string& name, const std::string& group) {
+        auto& disk = machine_.disks.at(name);
+        disk.group = group;
+        disk.in_use = true;
+        disk.content.lvm_empty = false;
+    }
+
+    /// The metadata areas are emptied one after the other, then the labels say "not in use".
+    CommandOutput remove_group(const Words& words) {
+        auto* group = find(words, words.rest.at(0));
+        if (group == nullptr) return said(5, "  Volume group not found.\n");
+        REQUIRE(words.flags.contains("--yes"));
+        for (const auto& volume : group->volumes) {
+            if (!volume.mounts.empty()) return said(5, "  contains a filesystem in use.\n");
+        }
+        const auto uuid = group->uuid;
+        const auto on = machine_.disks_of(*group);
+        for (auto& volume : group->volumes)
+            machine_.effect({}, "deactivate", [&] { volume.minor.reset(); });
+        if (fault_ == Fault::half) return said(5, "  Killed half way.\n");
+        for (const auto& name : on) {
+            machine_.effect({name}, "area emptied", [&] {
+                machine_.disks.at(name).content.lvm_empty = true;
+                if (name != on.back()) return; // the others still tell of the group
+                for (const auto& disk : on)
+                    machine_.disks.at(disk).group.clear();
+                std::erase_if(machine_.groups, [&](const auto& one) { return one.uuid == uuid; });
+            });
+        }
+        for (const auto& name : on)
+            machine_.effect({name}, "not in use", [&] { machine_.disks.at(name).in_use = false; });
+        return said(0);
+    }
+
+    CommandOutput write_zeros(const std::vector<std::string>& argv) {
+        REQUIRE(argv.size() == 7);
+        REQUIRE(argv[1] == "--zeroout");
+        REQUIRE(argv[2] == "--offset");
+        REQUIRE(argv[4] == "--length");
+        const auto name = argv[6].substr(5);
+        if (!machine_.disks.contains(name)) return said(1, "cannot open " + argv[6] + "\n");
+        if (machine_.is_busy(name)) return said(1, argv[6] + ": Device or resource busy\n");
+        if (fault_ == Fault::half) return said(1, "BLKZEROOUT ioctl failed\n");
+        machine_.effect({name}, "zeros",
+                        [&] { machine_.zero(name, std::stoull(argv[3]), std::stoull(argv[5])); });
+        return said(0);
+    }
+
+    CommandOutput forget_partitions(const std::vector<std::string>& argv) {
+        REQUIRE(argv.at(1) == "--rereadpt");
+        const auto name = argv.at(2).substr(5);
+        if (fault_ == Fault::half || partitions_stay) {
+            return said(1, "BLKRRPART: Device or resource busy\n");
+        }
+        machine_.effect({}, "partitions forgotten", [&] {
+            for (const auto& partition : machine_.disks.at(name).partitions)
+                machine_.sysfs.drop("/sys/block/" + name + "/" + partition);
+            machine_.disks.at(name).partitions.clear();
         });
         return said(0);
     }
@@ -273,7 +345,7 @@ class FakeLvm : public CommandRunner {
             return fmt::format(R"({{"pv_name":"/dev/{}", "pv_uuid":"{}", "pv_major":"{}", )"
                                R"("pv_minor":"{}", "pv_missing":"", "pv_in_use":"{}"}})",
                                name, pv, disk.spec.number.major, disk.spec.number.minor,
-                               disk.group.empty() ? "" : "used");
+                               disk.in_use ? "used" : "");
         }
         return fmt::format(R"({{"pv_name":"[unknown]", "pv_uuid":"{}", "pv_major":"0", )"
                            R"("pv_minor":"0", "pv_missing":"missing", "pv_in_use":"used"}})",

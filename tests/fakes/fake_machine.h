@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "lvm/survey.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_kernel.h"
 #include "tests/probes/fake_sysfs.h"
 
 namespace muster {
@@ -39,6 +41,10 @@ class FakeMachine : public Kernel {
         std::string pv;                     ///< the label's uuid; "" without a label
         std::string group;                  ///< uuid of the group that the label is in; "" for none
         std::vector<std::string> holders{}; ///< of somebody else's: "md0"
+        bool in_use = false;                ///< the label says that some group has the disk
+        bool claimed = false;               ///< by somebody who can't be seen
+        std::vector<std::string> partitions{};
+        std::set<std::uint64_t> zeroed{}; ///< where stretches were zeroed
     };
     struct Volume {
         std::string name;
@@ -110,6 +116,65 @@ class FakeMachine : public Kernel {
         called.clear();
         writes.clear();
         refresh();
+    }
+
+    /// A label of LVM's, alone on the disk, in no group.
+    void label(const std::string& name, const std::string& uuid, bool in_use = false) {
+        auto& disk = disks.at(name);
+        disk.pv = uuid;
+        disk.group.clear();
+        disk.in_use = in_use;
+        disk.content = {.signatures = {{"LVM2_member", "raid", "", uuid, 536}}, .lvm_empty = true};
+    }
+
+    void add_partition(const std::string& name, const std::string& partition, DeviceNumber number) {
+        disks.at(name).partitions.push_back(partition);
+        sysfs.partition(name, partition, number);
+    }
+
+    void zero(const std::string& name, std::uint64_t offset, std::uint64_t length) {
+        auto& disk = disks.at(name);
+        auto& content = disk.content;
+        const auto within = [&](const Signature& signature) {
+            return signature.offset >= offset && signature.offset < offset + length;
+        };
+        const bool label = std::ranges::any_of(content.signatures, [&](const auto& signature) {
+            return within(signature) && signature.type == "LVM2_member";
+        });
+        std::erase_if(content.signatures, within);
+        disk.zeroed.insert(offset);
+        if (content.signatures.empty()) content.preformatted = content.unfinished = false;
+        const auto tail = disk.spec.size - (1 << 20);
+        if (label) {
+            // What a group had there is in the rest of the metadata area, and its data at the end.
+            content.lvm_remains =
+                content.lvm_empty && disk.zeroed.contains(8192) && disk.zeroed.contains(tail);
+            content.lvm_empty = false;
+            disk.pv.clear();
+            disk.group.clear();
+            disk.in_use = false;
+            std::erase_if(groups, [&](const Group& group) { return disks_of(group).empty(); });
+        }
+        // The first block, the rest of the first MiB, the last MiB.
+        if (disk.zeroed.contains(0) && disk.zeroed.contains(4096) && disk.zeroed.contains(tail)) {
+            content.lvm_remains = false;
+            content.zeroed = content.signatures.empty();
+        }
+    }
+
+    /// Somebody has the disk for himself.
+    [[nodiscard]] bool is_busy(const std::string& name) const {
+        const auto& disk = disks.at(name);
+        if (disk.claimed || !disk.holders.empty()) return true;
+        for (const auto& [number, target] : other_mounts) {
+            if (number == disk.spec.number) return true;
+        }
+        for (const auto& group : groups) {
+            for (const auto& volume : group.volumes) {
+                if (volume.minor && group.uuid == disk.group) return true;
+            }
+        }
+        return false;
     }
 
     /// Counts an outside call; tells whether it goes wrong.
@@ -187,6 +252,26 @@ class FakeMachine : public Kernel {
         const auto found = disks.find(std::string(node.substr(5)));
         if (found == disks.end()) return fail(Errc::absent, fmt::format("{}: no such node", node));
         return found->second.content;
+    }
+    [[nodiscard]] Result<bool> is_claimed(std::string_view node, Deadline deadline) override {
+        const auto bad = enter(fmt::format("is_claimed {}", node));
+        if (bad == Fault::lie) return false;
+        if (const auto error = failed(bad, deadline)) return *error;
+        return is_busy(std::string(node.substr(5)));
+    }
+    [[nodiscard]] Result<std::string> volume_group(std::string_view node,
+                                                   Deadline deadline) override {
+        const auto bad = enter(fmt::format("volume_group {}", node));
+        if (bad == Fault::lie) return "";
+        if (const auto error = failed(bad, deadline)) return *error;
+        const auto found = disks.find(std::string(node.substr(5)));
+        for (const auto& group : groups) {
+            if (found != disks.end() && found->second.group == group.uuid) return group.name;
+        }
+        return "";
+    }
+    [[nodiscard]] std::unique_ptr<BlockWatch> watch_blocks() override {
+        return std::make_unique<FakeWatch>(clock);
     }
     [[nodiscard]] Result<void> mount(const MountRequest& request, Deadline deadline) override {
         const auto bad = enter("mount " + request.target);

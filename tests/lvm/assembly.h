@@ -19,6 +19,7 @@ struct Assembly {
     FakeLvm lvm{machine};
     GroupLayout layout{.volumes = {VolumeLayout{.name = "scratch"}}};
     probes::Mapping mapping;
+    bool may_be_late = false;
     std::function<void(const std::string& step)> before_step;
 
     explicit Assembly(unsigned nvme_disks = 0) {
@@ -32,16 +33,19 @@ struct Assembly {
     [[nodiscard]] std::expected<Plan, Failure> plan() {
         const auto disks = probes::read_disks(machine.sysfs.files(), machine);
         if (!disks) return std::unexpected(Failure{"cannot-tell", disks.error().message});
-        std::vector<ProvedDisk> proved;
+        Inventory inventory;
         for (const auto& known :
              probes::tell_origins(*disks, mapping, probes::resolve_mapping(machine, mapping))) {
             if (known.origin == probes::Origin::instance_store) {
-                proved.push_back({known.disk, known.evidence});
+                inventory.ephemeral.push_back({known.disk, known.evidence});
+            } else {
+                inventory.others.push_back(known.disk);
             }
         }
-        const auto situation = survey(world(), proved, layout, "i-0abc",
-                                      Deadline::in(machine.clock, std::chrono::seconds(300)));
+        auto situation = survey(world(), inventory, layout, "i-0abc",
+                                Deadline::in(machine.clock, std::chrono::seconds(300)));
         if (!situation) return std::unexpected(situation.error());
+        situation->may_be_late = may_be_late;
         return make_plan(*situation);
     }
 

@@ -1,3 +1,4 @@
+#include "lvm/judge.h"
 #include "tests/lvm/situation.h"
 
 using namespace muster;
@@ -147,4 +148,83 @@ TEST_CASE("judge: one refused disk is enough to leave all of them alone") {
     Builder builder;
     builder.disks(3).disks(1, {.signatures = {signature("ext4")}});
     CHECK(builder.refusal().subject == "nvme4n1");
+}
+
+namespace {
+
+Judgement judged(const Builder& builder) {
+    const auto judgement = judge(builder.now, builder.now.candidates.at(0), nullptr);
+    if (!judgement) FAIL(judgement.error().message);
+    return *judgement;
+}
+
+bool is_refused(const Builder& builder) {
+    return !judge(builder.now, builder.now.candidates.at(0), nullptr);
+}
+
+} // namespace
+
+TEST_CASE("judge: wipe: whatever is on a disk may go, if nothing uses the disk") {
+    for (const char* type : {"ext4", "gpt", "crypto_LUKS", "linux_raid_member", "swap"}) {
+        auto builder = carrying({.signatures = {signature(type, "precious", 1080)}});
+        builder.now.layout.on_foreign_data = ForeignData::wipe;
+        CHECK(judged(builder).standing == Standing::wipe);
+        CHECK_THAT(judged(builder).why, Contains(type) && Contains("on_foreign_data is \"wipe\""));
+    }
+    auto nameless = carrying({});
+    nameless.now.layout.on_foreign_data = ForeignData::wipe;
+    CHECK(judged(nameless).standing == Standing::wipe);
+    CHECK_THAT(judged(nameless).why, Contains("without a signature"));
+
+    Builder theirs;
+    theirs.labelled(1).group("data", {});
+    theirs.now.layout.on_foreign_data = ForeignData::wipe;
+    CHECK(judged(theirs).standing == Standing::wipe);
+
+    for (void (*use)(Candidate&) : {
+             +[](Candidate& one) { one.disk.mounts = {"/srv"}; },
+             +[](Candidate& one) { one.disk.swap = true; },
+             +[](Candidate& one) { one.disk.holders = {"md0"}; },
+             +[](Candidate& one) { one.disk.read_only = true; },
+             +[](Candidate& one) { one.disk.unknown = {"can't read size"}; },
+             +[](Candidate& one) { one.claimed = true; },
+         }) {
+        auto builder = carrying({.signatures = {signature("ext4")}});
+        builder.now.layout.on_foreign_data = ForeignData::wipe;
+        use(builder.now.candidates[0]);
+        CHECK(is_refused(builder));
+    }
+}
+
+TEST_CASE("judge: wipe-preformatted: a lone empty ext, and nothing else") {
+    const auto may_go = [](const DiskContent& content, std::vector<std::string> partitions = {}) {
+        auto builder = carrying(content);
+        builder.now.layout.on_foreign_data = ForeignData::wipe_preformatted;
+        builder.now.candidates[0].disk.partitions = std::move(partitions);
+        return !is_refused(builder);
+    };
+    const DiskContent vendors{.signatures = {signature("ext3")}, .preformatted = true};
+    CHECK(may_go(vendors));
+    CHECK_FALSE(may_go(vendors, {"xvdb1"}));
+    CHECK_FALSE(may_go({.signatures = {signature("ext3")}}));
+    CHECK_FALSE(may_go({.signatures = {signature("xfs")}}));
+    CHECK_FALSE(may_go({}));
+    // The way out is told, and only where it is one.
+    CHECK_THAT(carrying(vendors).refusal().message, Contains("\"wipe-preformatted\" would"));
+    CHECK_THAT(carrying({.signatures = {signature("ext3")}}).refusal().message,
+               !Contains("wipe-preformatted"));
+}
+
+TEST_CASE("judge: a label that says in use is wiped only where its metadata area holds no group") {
+    Builder builder;
+    builder.labelled(1);
+    builder.now.lvm.orphans.push_back({.major = 259, .minor = 1, .in_use = true});
+    CHECK(is_refused(builder));
+    builder.now.candidates[0].content.lvm_empty = true;
+    CHECK(judged(builder).standing == Standing::wipe);
+    CHECK_THAT(judged(builder).why, Contains("was cut short"));
+    // Of a disk that a group has it says nothing.
+    builder.now.lvm.orphans.clear();
+    builder.group("data", {});
+    CHECK(is_refused(builder));
 }

@@ -226,7 +226,7 @@ TEST_CASE("plan: two groups of ours, or an exported one") {
         const auto plan = builder.plan();
         CHECK(plan.steps.empty());
         REQUIRE_FALSE(plan.refusals.empty());
-        CHECK_THAT(plan.refusals[0].message, Contains("two volume groups are called muster"));
+        CHECK_THAT(plan.refusals[0].message, Contains("several volume groups are called muster"));
     }
 }
 
@@ -238,7 +238,7 @@ TEST_CASE("plan: a spare blank disk beside a whole group is noted and left alone
     CHECK(plan.disks.size() == 2);
     CHECK(plan.devices == Lines{"/dev/nvme1n1", "/dev/nvme2n1"});
     REQUIRE(plan.notes.size() == 1);
-    CHECK_THAT(plan.notes[0], Contains("/dev/nvme3n1 is blank"));
+    CHECK_THAT(plan.notes[0], Contains("/dev/nvme3n1 is not part of muster"));
 }
 
 TEST_CASE("plan: the device-mapper name is taken by somebody else") {
@@ -276,4 +276,132 @@ TEST_CASE("plan: the mount point is taken") {
     CHECK(refusal.subject == "/mnt/scratch");
     CHECK(refusal.reason == "mount-failed");
     CHECK_THAT(refusal.message, Contains("tmpfs is mounted at /mnt/scratch already"));
+}
+
+TEST_CASE("plan: a disk of the group is missing, and may only be late") {
+    Builder builder;
+    builder.labelled(2).group().physical.push_back({.name = "[unknown]", .missing = true});
+    builder.now.layout.on_partial = PartialGroup::rebuild;
+    builder.now.may_be_late = true;
+    const auto plan = builder.plan();
+    CHECK(plan.wait_for_more);
+    CHECK(plan.steps.empty());
+    CHECK(builder.refusal().reason == "ephemeral-missing");
+    // One that is here and can't be used is not one that will come.
+    Builder stray;
+    stray.labelled(2).group().physical.push_back({.name = "/dev/xvdz", .major = 202, .minor = 9});
+    stray.now.may_be_late = true;
+    CHECK_FALSE(stray.plan().wait_for_more);
+}
+
+TEST_CASE("plan: a group with a disk missing is rebuilt where the configuration says so") {
+    Builder builder;
+    builder.labelled(2);
+    auto& group = builder.group();
+    builder.volume();
+    group.physical.push_back({.name = "[unknown]", .missing = true, .in_use = true});
+    builder.disks(1);
+    builder.now.layout.on_partial = PartialGroup::rebuild;
+    SECTION("with all disks that are here") {
+        const auto steps = builder.steps();
+        REQUIRE(steps.size() == 5);
+        CHECK(steps[0] ==
+              "give up what is left of the volume group muster: the volume group muster "
+              "has 3 disks, of which 2 are here and usable (ephemeral.on_partial is "
+              "\"rebuild\")");
+        CHECK(steps[1] == "create the volume group muster on /dev/nvme1n1, /dev/nvme2n1, "
+                          "/dev/nvme3n1");
+        const auto plan = builder.plan();
+        CHECK(plan.disks.size() == 3);
+        const auto commands = commands_of(plan, plan.steps[0]);
+        REQUIRE(commands.size() == 1);
+        CHECK_THAT(commands[0], Contains("vgremove") && Contains("/dev/nvme1n1,/dev/nvme2n1") &&
+                                    Contains("--yes -- muster") && !Contains("nvme3n1"));
+    }
+    SECTION("not while one of its volumes is mounted") {
+        builder.active(xfs, {"/srv"});
+        CHECK(builder.refusal().reason == "ephemeral-missing");
+        CHECK_THAT(builder.refusal().message, Contains("/dev/dm-0 is mounted at /srv"));
+    }
+    SECTION("not where somebody took it away") {
+        group.exported = true;
+        CHECK(builder.refusal().reason == "ephemeral-missing");
+    }
+    SECTION("not where one of its disks can't be used") {
+        builder.now.candidates[0].disk.read_only = true;
+        CHECK(builder.plan().steps.empty());
+        CHECK(builder.plan().refusals.size() == 2);
+    }
+}
+
+TEST_CASE("plan: a disk of a group that was given up comes back beside the new one") {
+    Builder builder;
+    builder.finished().labelled(1);
+    const auto& ours = builder.now.lvm.groups[0];
+    VolumeGroup old{.name = ours.name, .uuid = "old", .tags = ours.tags};
+    old.physical.push_back({.name = "/dev/nvme3n1", .major = 259, .minor = 3, .in_use = true});
+    old.physical.push_back({.name = "[unknown]", .missing = true, .in_use = true});
+    builder.now.lvm.groups.push_back(old);
+    builder.now.layout.on_foreign_data = ForeignData::wipe; // not even then
+    CHECK(builder.steps() == Lines{});
+    const auto plan = builder.plan();
+    CHECK(plan.devices == Lines{"/dev/nvme1n1", "/dev/nvme2n1"});
+    REQUIRE(plan.notes.size() == 1);
+    CHECK_THAT(plan.notes[0], Contains("/dev/nvme3n1 is not part of muster"));
+}
+
+TEST_CASE("plan: the group's name is taken where LVM is not let look") {
+    Builder builder;
+    builder.disks(2);
+    SECTION("on another disk") {
+        builder.now.elsewhere = {{"/dev/nvme9n1p2", "data"}, {"/dev/nvme9n1p3", "muster"}};
+        CHECK(builder.refusal().reason == "ephemeral-foreign-data");
+        CHECK_THAT(builder.refusal().message,
+                   Contains("muster exists already, on /dev/nvme9n1p3, which is not ephemeral"));
+    }
+    SECTION("by a folder") {
+        builder.now.group_folder = true;
+        CHECK(builder.refusal().reason == "assembly-failed");
+        CHECK_THAT(builder.refusal().message, Contains("`rm -r /dev/muster`"));
+    }
+    SECTION("by a node whose group is gone") {
+        builder.active(xfs).disks = {"nvme1n1", "nvme2n1"};
+        for (auto& candidate : builder.now.candidates)
+            candidate.disk.holders = {"dm-0"};
+        builder.now.group_folder = true; // its links: said once
+        CHECK(builder.refusal().reason == "assembly-failed");
+        CHECK_THAT(builder.refusal().message, Contains("`dmsetup remove muster-scratch`"));
+    }
+    SECTION("by nobody") {
+        builder.now.elsewhere = {{"/dev/nvme9n1p2", "data"}};
+        CHECK(builder.steps().size() == 4);
+    }
+}
+
+TEST_CASE("plan: disks of different sizes are used, and what striping leaves is said") {
+    Builder builder;
+    builder.disks(2);
+    builder.now.candidates[1].disk.size *= 2;
+    CHECK(builder.steps().size() == 4);
+    REQUIRE(builder.plan().notes.size() == 1);
+    CHECK_THAT(builder.plan().notes[0], Contains("the disks differ in size (/dev/nvme1n1 has"));
+    builder.layout().layout = Layout::linear;
+    CHECK(builder.plan().notes.empty());
+}
+
+TEST_CASE("plan: what may go is wiped first, each disk with what is on it and what permits that") {
+    Builder builder;
+    builder.disks(1).disks(1, {.signatures = {signature("xfs", "precious")}});
+    builder.now.candidates[1].disk.partitions = {"nvme2n1p1"};
+    builder.now.layout.on_foreign_data = ForeignData::wipe;
+    const auto steps = builder.steps();
+    REQUIRE(steps.size() == 5);
+    CHECK(steps[0] == "wipe /dev/nvme2n1: /dev/nvme2n1 is partitioned (nvme2n1p1): found xfs "
+                      "\"precious\" at offset 0 (ephemeral.on_foreign_data is \"wipe\")");
+    const auto plan = builder.plan();
+    CHECK(commands_of(plan, plan.steps[0]) ==
+          Lines{"blkdiscard --zeroout --offset 1072693248 --length 1048576 /dev/nvme2n1",
+                "blkdiscard --zeroout --offset 4096 --length 1044480 /dev/nvme2n1",
+                "blkdiscard --zeroout --offset 0 --length 4096 /dev/nvme2n1",
+                "blockdev --rereadpt /dev/nvme2n1"});
 }

@@ -20,6 +20,10 @@ class RandomMachine {
         while (chance(0.35))
             add_group();
         add_mapping();
+        job.layout.on_foreign_data =
+            std::array{ForeignData::refuse, ForeignData::refuse, ForeignData::wipe_preformatted,
+                       ForeignData::wipe}[static_cast<std::size_t>(number(0, 3))];
+        job.layout.on_partial = chance(0.5) ? PartialGroup::rebuild : PartialGroup::fail;
         job.layout.volumes[0].filesystem = chance(0.5) ? Filesystem::xfs : Filesystem::ext4;
         job.layout.volumes[0].layout = chance(0.5) ? Layout::striped : Layout::linear;
         job.machine.refresh();
@@ -60,6 +64,8 @@ class RandomMachine {
                                                 "linux_raid_member", "LVM2_member", "btrfs"}),
                                           "filesystem", pick({"", "precious"}), "", 1080});
         } while (chance(0.3));
+        content.preformatted =
+            content.signatures.size() == 1 && content.signatures[0].type == "ext4" && chance(0.5);
         return content;
     }
 
@@ -83,10 +89,10 @@ class RandomMachine {
         auto& disk = job.machine.disks.at(name);
         if (chance(0.05 * spice_)) job.machine.other_mounts.emplace_back(device, "/srv/" + name);
         if (chance(0.05 * spice_)) disk.holders = {"md0"};
+        disk.claimed = chance(0.05 * spice_);
         if (chance(0.05 * spice_)) {
             const DeviceNumber part{device.major, device.minor + 1};
-            job.machine.sysfs.partition(name, name + (xen ? "1" : "p1"), part);
-            partitioned_.insert(name);
+            job.machine.add_partition(name, name + (xen ? "1" : "p1"), part);
         }
         if (chance(0.05 * spice_)) {
             job.machine.sysfs.swap("/dev/" + name);
@@ -102,7 +108,8 @@ class RandomMachine {
         }
         if (free.empty()) return;
         if (chance(0.2)) {
-            job.lvm.label(free[0]); // a label without a group
+            job.lvm.label(free[0], chance(0.4)); // a label without a group
+            job.machine.disks.at(free[0]).content.lvm_empty = chance(0.7);
             return;
         }
         std::vector<std::string> tags;
@@ -162,18 +169,30 @@ class RandomMachine {
         for (const auto& [number, target] : job.machine.other_mounts) {
             if (number == disk.spec.number) return false;
         }
-        if (!disk.holders.empty() || partitioned_.contains(name) || swapped_.contains(name) ||
+        if (!disk.holders.empty() || disk.claimed || swapped_.contains(name) ||
             spoilt_.contains(name) || disk.spec.read_only) {
             return false;
         }
+        const bool anything_goes = job.layout.on_foreign_data == ForeignData::wipe;
+        if (!disk.partitions.empty()) return anything_goes;
         for (const auto& group : job.machine.groups) {
             if (group.uuid != disk.group) continue;
-            return group.name == "muster" && !group.exported &&
-                   std::ranges::find(group.tags, "muster") != group.tags.end() &&
-                   std::ranges::find(group.tags, "muster.instance=i-0abc") != group.tags.end();
+            if (group.name == "muster" && !group.exported &&
+                std::ranges::find(group.tags, "muster") != group.tags.end() &&
+                std::ranges::find(group.tags, "muster.instance=i-0abc") != group.tags.end()) {
+                return true;
+            }
+            const bool active = std::ranges::any_of(
+                group.volumes, [](const auto& one) { return one.minor.has_value(); });
+            return anything_goes && !active;
         }
-        if (!disk.pv.empty()) return true; // a label that no group uses
-        return disk.content.signatures.empty() && (disk.content.zeroed || disk.content.lvm_remains);
+        // A label that no group uses, or that says so and is wrong.
+        if (!disk.pv.empty()) return !disk.in_use || disk.content.lvm_empty || anything_goes;
+        if (disk.content.signatures.empty()) {
+            return disk.content.zeroed || disk.content.lvm_remains || anything_goes;
+        }
+        return anything_goes || (job.layout.on_foreign_data == ForeignData::wipe_preformatted &&
+                                 disk.content.preformatted);
     }
 
     bool mapped_as_ephemeral(const std::string& name) const {
@@ -196,7 +215,6 @@ class RandomMachine {
 
     std::mt19937_64 random_;
     double spice_; ///< every other machine is nearly as it should be, so that something is made
-    std::set<std::string> partitioned_;
     std::set<std::string> swapped_;
     std::set<std::string> spoilt_;
 };

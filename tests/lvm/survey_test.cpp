@@ -15,15 +15,21 @@ struct Survey {
     GroupLayout layout{.volumes = {VolumeLayout{.name = "scratch"}}};
 
     std::expected<Situation, Failure> look() {
-        std::vector<ProvedDisk> proved;
+        Inventory inventory;
         for (const auto& [name, disk] : machine.disks) {
-            proved.push_back({{.name = name,
-                               .node = "/dev/" + name,
-                               .major = disk.spec.number.major,
-                               .minor = disk.spec.number.minor},
-                              "because"});
+            const Disk seen{.name = name,
+                            .node = "/dev/" + name,
+                            .major = disk.spec.number.major,
+                            .minor = disk.spec.number.minor,
+                            .partitions = disk.partitions,
+                            .holders = disk.holders};
+            if (disk.spec.model == "Amazon Elastic Block Store") {
+                inventory.others.push_back(seen);
+            } else {
+                inventory.ephemeral.push_back({seen, "because"});
+            }
         }
-        return survey({machine.sysfs.files(), machine, lvm, machine.clock}, proved, layout,
+        return survey({machine.sysfs.files(), machine, lvm, machine.clock}, inventory, layout,
                       "i-0abc", Deadline::in(machine.clock, 300s));
     }
     Situation found() {

@@ -241,3 +241,13 @@ TEST_CASE("swaps: the paths, without the header") {
     CHECK(parse_swaps("") == Strings{});
     CHECK(parse_swaps("Filename\n") == Strings{});
 }
+
+TEST_CASE("disks: a mount in another mount namespace is a mount") {
+    Machine machine;
+    machine.add("nvme1n1", {259, 1});
+    machine.sysfs.mount({259, 7}, "/");
+    machine.sysfs.mount_elsewhere(812, {259, 1}, "/srv");
+    machine.sysfs.put("/proc/813/mountinfo", "30 1 259:1 / /x rw - ext4 /dev/x rw\n"); // no ns
+    machine.sysfs.put("/proc/uptime", "1 1\n");
+    CHECK(machine.only().mounts == Strings{"/srv (in the mount namespace of process 812)"});
+}

@@ -89,6 +89,15 @@ class FakeSysfs {
                         number.minor, root, target, options, filesystem, super);
         put("/proc/self/mountinfo", mountinfo_);
     }
+    /// As a process sees it that is in another mount namespace.
+    void mount_elsewhere(int process, DeviceNumber number, const std::string& target) {
+        const auto folder = fmt::format("/proc/{}/", process);
+        put(folder + "mountinfo", fmt::format("30 1 {}:{} / {} rw shared:1 - ext4 /dev/x rw\n",
+                                              number.major, number.minor, target));
+        std::filesystem::create_directories(files_.real(folder + "ns"));
+        std::filesystem::create_symlink(fmt::format("mnt:[{}]", 4026530000 + process),
+                                        files_.real(folder + "ns/mnt"));
+    }
     void forget_mounts() {
         mountinfo_.clear();
         put("/proc/self/mountinfo", "");

@@ -1,12 +1,15 @@
 #include <algorithm>
 #include <cstdlib>
+#include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <thread>
 
 #include "agent/sys/command.h"
+#include "agent/sys/fd.h"
 #include "agent/sys/kernel.h"
 #include "agent/sys/mounter.h"
 #include "agent/sys/remains.h"
@@ -234,6 +237,8 @@ TEST_CASE_METHOD(Fixture, "content: what a pvcreate that was killed leaves") {
     write(4096, empty_lvm_header());
     CHECK(content().lvm_remains);
     CHECK_FALSE(content().zeroed);
+    write(4608, "vg0 {"); // what was a group's, and its removal left
+    CHECK(content().lvm_remains);
     SECTION("a label makes it a physical volume") {
         write(512, lvm_label());
         CHECK_FALSE(content().lvm_remains);
@@ -244,8 +249,8 @@ TEST_CASE_METHOD(Fixture, "content: what a pvcreate that was killed leaves") {
     SECTION("another version") {
         write(4116, "\2");
     }
-    SECTION("text of a group that was removed") {
-        write(4608, "vg0 {");
+    SECTION("more text than a wipe leaves") {
+        write(8192, "vg0 {");
     }
     SECTION("a label without its type") {
         write(512, "LABELONE");
@@ -262,9 +267,64 @@ TEST_CASE_METHOD(Fixture, "content: what a pvcreate that was killed leaves") {
     CHECK_FALSE(content().lvm_remains);
 }
 
+TEST_CASE_METHOD(Fixture, "content: an LVM label that no group has, whatever it says") {
+    write(512, lvm_label());
+    CHECK_FALSE(content().lvm_empty); // it has no metadata area
+    write(512 + 32 + 40 + 16, "\0\x10\0\0\0\0\0\0\0\xf0\x0f\0"s);
+    write(4096, empty_lvm_header());
+    CHECK(content().lvm_empty);
+    CHECK(kernel->volume_group(image, Deadline::in(*clock, 10s)).value() == "");
+    SECTION("a group has it") {
+        write(4096 + 512, "data {\n");
+        write(4137, "\2");
+        CHECK(kernel->volume_group(image, Deadline::in(*clock, 10s)).value() == "data");
+    }
+    SECTION("the area is ignored") {
+        write(4156, "\1");
+    }
+    SECTION("something else is there besides") {
+        sh("mkswap -f " + image);
+        write(512, lvm_label());
+    }
+    CHECK_FALSE(content().lvm_empty);
+}
+
+TEST_CASE_METHOD(Fixture, "content: an ext that is empty but for lost+found") {
+    const auto type = GENERATE("ext3"s, "ext4"s);
+    sh("mkfs." + type + " -q " + image);
+    CHECK(types() == Types{type});
+    CHECK(content().preformatted);
+    SECTION("a file is in it") {
+        sh("debugfs -w -R 'write /etc/hostname kept' " + image);
+    }
+    SECTION("a folder is in it") {
+        sh("debugfs -w -R 'mkdir kept' " + image);
+    }
+    SECTION("it was not unmounted") {
+        sh("debugfs -w -R 'feature needs_recovery' " + image);
+    }
+    SECTION("it has errors") {
+        sh("debugfs -w -R 'ssv state 3' " + image);
+    }
+    SECTION("a file that was deleted while it was open is to be cleaned up") {
+        sh("debugfs -w -R 'ssv last_orphan 12' " + image);
+    }
+    SECTION("something else is there besides") {
+        write(4096, md_superblock());
+    }
+    CHECK_FALSE(content().preformatted);
+}
+
+TEST_CASE_METHOD(Fixture, "content: an ext2 is no vendor's, and neither is xfs") {
+    sh("mkfs.ext2 -q " + image);
+    CHECK(types() == Types{"ext2"});
+    CHECK_FALSE(content().preformatted);
+}
+
 TEST_CASE("remains: short disks are no reason to read beyond them") {
     CHECK_FALSE(is_cut_short_pvcreate({std::string(4200, '\0'), true}));
     CHECK_FALSE(is_cut_short_mkfs_xfs({"XFSB", true}));
+    CHECK_FALSE(is_empty_ext({std::string(2047, '\0'), true}));
 }
 
 TEST_CASE_METHOD(Fixture, "content and reads: what is no disk is an error, never blank") {
@@ -310,6 +370,21 @@ TEST_CASE_METHOD(Fixture, "a block device: number, content, reads, and its I/O e
     CHECK(kernel->content(node, soon).value().signatures.size() == 1);
     CHECK(kernel->read_blocks(node, {1, 63 * kMiB + 7}, 100, soon)); // rounded to sectors
     CHECK(kernel->identify(node, soon).error().code == Errc::malformed);
+    CHECK_FALSE(kernel->is_claimed(node, soon).value());
+    {
+        const Fd holder(::open(node.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
+        REQUIRE(holder);
+        CHECK(kernel->is_claimed(node, soon).value());
+    }
+    // One that only looks in, as udev's blkid does, is not one that has it.
+    Fd passing(::open(node.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
+    std::jthread lets_go([&] {
+        std::this_thread::sleep_for(200ms);
+        passing.close();
+    });
+    CHECK_FALSE(kernel->is_claimed(node, soon).value());
+    lets_go.join();
+    CHECK(kernel->is_claimed("/dev/no-such-disk", soon).error().code == Errc::absent);
     // The end of the disk goes away under the kernel: an I/O error, and no answer about content.
     fs::resize_file(image, 32 * kMiB);
     CHECK(kernel->read_blocks(node, {0}, 4096, soon));

@@ -77,14 +77,16 @@ TEST_CASE_METHOD(Fixture, "lock: never follows a link, never makes more than its
 
 TEST_CASE_METHOD(Fixture, "lock: waiting ends with the holder, or at the deadline") {
     FakeClock clock;
-    REQUIRE(Lock::wait_for(path, clock, Deadline::in(clock, 0s)));
+    REQUIRE(Lock::wait_until_free(path, clock, Deadline::in(clock, 0s)));
+    CHECK_FALSE(fs::exists(path)); // a look makes nothing
+    REQUIRE(Lock::take(path));
     const int holder = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     REQUIRE(::flock(holder, LOCK_SH | LOCK_NB) == 0); // as a command that writes holds it
-    const auto late = Lock::wait_for(path, clock, Deadline::in(clock, 3s));
+    const auto late = Lock::wait_until_free(path, clock, Deadline::in(clock, 3s));
     REQUIRE_FALSE(late);
     CHECK(late.error().code == Errc::stuck);
     CHECK(clock.elapsed() == 3s);
     ::close(holder);
-    CHECK(Lock::wait_for(path, clock, Deadline::in(clock, 3s)));
+    CHECK(Lock::wait_until_free(path, clock, Deadline::in(clock, 3s)));
     CHECK(clock.elapsed() == 3s);
 }

@@ -1,12 +1,12 @@
-# Functions for scenarios. Sourced inside the kernel by init; see README.md.
+# Functions for scenarios. Sourced inside the kernel by init, this one's or ami's; see README.md.
 # shellcheck shell=bash
 set -u
 
 say() { printf -- '-- %s\n' "$*"; }
 
-# Both record one check: a line of $WORK/checks that the host judges, and one on the console.
-pass() { printf 'CHECK ok %s\n' "$*"; printf 'ok %s\n' "$*" >>"$WORK/checks"; }
-fail() { printf 'CHECK FAIL %s\n' "$*"; printf 'FAIL %s\n' "$*" >>"$WORK/checks"; }
+# Both record one check: a line of $SAID that the host judges, and one on the console.
+pass() { printf 'CHECK ok %s\n' "$*"; printf 'ok %s\n' "$*" >>"$SAID"; }
+fail() { printf 'CHECK FAIL %s\n' "$*"; printf 'FAIL %s\n' "$*" >>"$SAID"; }
 
 # check WHAT COMMAND...: the command succeeds. Its output is shown only if it does not.
 check() {
@@ -66,7 +66,7 @@ wait_for() {
 }
 
 # From here the host counts the seconds of `#: boot cut=`.
-mark_cut() { : >"$WORK/cut"; }
+mark_cut() { echo "cut $BOOT" >>"$SAID"; }
 
 # Files put here are found beside the console log afterwards.
 keep() {
@@ -81,6 +81,21 @@ hash_disks() {
         blockdev --flushbufs "/dev/$name" 2>/dev/null
         printf '%s %s\n' "$name" "$(sha256sum <"/dev/$name" | cut -d' ' -f1)"
     done
+}
+
+# blank_disks: the ephemeral disks as they were delivered; what is left of an assembly is taken down.
+blank_disks() {
+    umount /mnt/scratch 2>/dev/null
+    local name size
+    for name in $(dmsetup ls 2>/dev/null | grep -v 'No devices' | cut -f1); do
+        dmsetup remove --retry "$name" 2>/dev/null
+    done
+    for name in $EPHEMERAL; do
+        size=$(blockdev --getsize64 "/dev/$name")
+        dd if=/dev/zero of="/dev/$name" bs=1M count=5 conv=notrunc,fsync status=none
+        dd if=/dev/zero of="/dev/$name" bs=1M seek=$((size / 1048576 - 1)) count=1 conv=notrunc,fsync status=none
+    done
+    udevadm settle --timeout=10
 }
 
 # mapping: the block device mapping that the metadata service should tell of, as JSON.

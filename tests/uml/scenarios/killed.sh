@@ -9,17 +9,6 @@ start_simulator --script healthy
 RANDOM=$SEED
 say "seed $SEED"
 
-blank_disks() {
-    umount /mnt/scratch 2>/dev/null
-    dmsetup remove --retry muster-scratch 2>/dev/null
-    local name size
-    for name in $EPHEMERAL; do
-        size=$(blockdev --getsize64 "/dev/$name")
-        dd if=/dev/zero of="/dev/$name" bs=1M count=2 conv=notrunc,fsync status=none
-        dd if=/dev/zero of="/dev/$name" bs=1M seek=$((size / 1048576 - 1)) count=1 conv=notrunc,fsync status=none
-    done
-}
-
 for ((round = 1; round <= ${rounds:-10}; round++)); do
     blank_disks
     moment=$((RANDOM % 3000))
@@ -30,7 +19,7 @@ for ((round = 1; round <= ${rounds:-10}; round++)); do
     wait "$agent" 2>/dev/null
     before=$(lsblk -rno NAME,FSTYPE,MOUNTPOINT /dev/loop0 2>/dev/null | tr '\n' ' ')
     check_status "killed after $moment ms ($before): ready" 0 "$MUSTER" run >/run/out 2>&1
-    tail -n 1 "$WORK/checks" | grep -q '^ok' || cat /run/out
+    tail -n 1 "$SAID" | grep -q '^ok' || cat /run/out
     expect_match "mounted" "/mnt/scratch xfs rw" "$(cat /proc/mounts)"
     expect_equal "striped over four" 4 "$(lvs --noheadings -o stripes muster/scratch | tr -d ' ')"
 done

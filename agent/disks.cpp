@@ -1,0 +1,160 @@
+#include "agent/disks.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "probes/block_devices.h"
+
+namespace muster {
+namespace {
+
+// The kernel finds the disks of one controller within this of each other: a set that has stood so
+// long is whole.
+constexpr Duration stable_for = std::chrono::milliseconds(300);
+
+std::string names_of(const std::vector<probes::KnownDisk>& disks) {
+    std::string names;
+    for (const auto& known : disks)
+        names += (names.empty() ? "" : ", ") + known.disk.name;
+    return names;
+}
+
+lvm::Inventory inventory_of(const std::vector<probes::KnownDisk>& ephemeral,
+                            const std::vector<Disk>& others) {
+    lvm::Inventory inventory{.others = others};
+    for (const auto& known : ephemeral)
+        inventory.ephemeral.push_back({known.disk, known.evidence});
+    return inventory;
+}
+
+} // namespace
+
+DiskWait::DiskWait(const World& world, const Config& config, const probes::KnownMetadata& known,
+                   Progress& progress, Deadline deadline)
+    : world_(world), progress_(progress), known_(known),
+      expectation_(config.ephemeral.expect.of(known.identity.instance_type)),
+      start_(world.clock.now()), limit_(deadline.clipped(world.clock, config.ephemeral.deadline)),
+      watch_(world.kernel.watch_blocks()), since_(start_) {}
+
+std::vector<std::string> DiskWait::Seen::names() const {
+    std::vector<std::string> names;
+    for (const auto& disks : {&ephemeral, &doubtful}) {
+        for (const auto& known : *disks)
+            names.push_back(known.disk.name);
+    }
+    for (const auto& disk : others)
+        names.push_back(disk.name);
+    return names;
+}
+
+Result<DiskWait::Seen> DiskWait::look() {
+    const auto disks = probes::read_disks(world_.files, world_.kernel);
+    if (!disks) return fail(disks.error());
+    const auto controllers = probes::read_controllers(world_.files);
+    if (!controllers) return fail(controllers.error());
+    ++polls_;
+    Seen seen{.controllers = *controllers};
+    const auto& mapping = known_.mapping;
+    for (auto& disk :
+         probes::tell_origins(*disks, mapping, probes::resolve_mapping(world_.kernel, mapping))) {
+        if (disk.origin == probes::Origin::instance_store) {
+            seen.ephemeral.push_back(std::move(disk));
+        } else if (disk.doubtful) {
+            seen.doubtful.push_back(std::move(disk));
+        } else {
+            seen.others.push_back(std::move(disk.disk));
+        }
+    }
+    if (auto names = seen.names(); names != names_) {
+        names_ = std::move(names);
+        since_ = world_.clock.now();
+    }
+    return seen;
+}
+
+/// How many there must be. "any" is no number, but a controller without its disk is a disk that is
+/// still to come.
+std::size_t DiskWait::needed(const Seen& seen) const {
+    return expectation_.kind == Expectation::Kind::any ? seen.controllers.instance_store
+                                                       : expectation_.count;
+}
+
+bool DiskWait::is_whole(const Seen& seen) const {
+    if (seen.ephemeral.size() < needed(seen) || !seen.doubtful.empty()) return false;
+    // "any" has no number to wait for: there the set must stand still for a moment.
+    return expectation_.kind != Expectation::Kind::any ||
+           (seen.controllers.untaken == 0 && world_.clock.now() - since_ >= stable_for);
+}
+
+std::optional<lvm::Inventory> DiskWait::until_whole() {
+    if (expectation_.kind == Expectation::Kind::none) return lvm::Inventory{};
+    while (true) {
+        const auto seen = look();
+        if (!seen) {
+            progress_.finding(probes::unknown("ephemeral", "disks", seen.error().message));
+            return std::nullopt;
+        }
+        const bool done = is_whole(*seen);
+        if (!done && !is_over()) {
+            progress_.waiting(fmt::format("ephemeral disks: {} so far", seen->ephemeral.size()),
+                              limit_.at);
+            const Instant stable = since_ + stable_for;
+            watch_->wait(stable > world_.clock.now() ? std::min(stable, limit_.at) : limit_.at);
+            continue;
+        }
+        progress_.wait({.what = "ephemeral disks",
+                        .seconds = seconds(world_.clock.now() - start_),
+                        .polls = polls_,
+                        .outcome = done ? "found" : "gave up"});
+        if (done) {
+            note_more(*seen);
+            return inventory_of(seen->ephemeral, seen->others);
+        }
+        report_too_few(*seen);
+        return std::nullopt;
+    }
+}
+
+void DiskWait::until_changed(const std::string& what) {
+    const auto before = names_;
+    while (!is_over() && names_ == before) {
+        progress_.waiting(what, limit_.at);
+        watch_->wait(limit_.at);
+        if (!look()) return; // it is looked at once more, and said, by until_whole
+    }
+}
+
+void DiskWait::report_too_few(const Seen& seen) {
+    for (const auto& known : seen.doubtful) {
+        progress_.finding(
+            probes::unknown("ephemeral", known.disk.name,
+                            fmt::format("{} may be an ephemeral disk, and that can't be told: {}",
+                                        known.disk.node, known.evidence)));
+    }
+    if (expectation_.kind == Expectation::Kind::any && seen.controllers.untaken > 0) {
+        progress_.finding(probes::unknown(
+            "ephemeral", "controllers",
+            fmt::format("no driver has taken {} of the machine's NVMe controllers; they may be of "
+                        "ephemeral disks (see the kernel log for \"nvme\")",
+                        seen.controllers.untaken)));
+    }
+    if (seen.ephemeral.size() >= needed(seen)) return;
+    progress_.finding(
+        probes::failed("ephemeral", "disks", "ephemeral-missing",
+                       fmt::format("{} ephemeral disks ({}) after {:.0f} s, expected {}; a new "
+                                   "instance is quicker than waiting",
+                                   seen.ephemeral.size(), names_of(seen.ephemeral),
+                                   seconds(world_.clock.now() - start_), needed(seen))));
+}
+
+void DiskWait::note_more(const Seen& seen) {
+    const auto found = seen.ephemeral.size();
+    if (expectation_.kind != Expectation::Kind::exactly || found <= expectation_.count) return;
+    auto note = probes::pass("ephemeral", "disks",
+                             fmt::format("{} ephemeral disks ({}), expected {}: all are used",
+                                         found, names_of(seen.ephemeral), expectation_.count));
+    note.gating = false;
+    progress_.finding(note);
+}
+
+} // namespace muster

@@ -1,0 +1,115 @@
+"""A whole machine in QEMU, without KVM: the image of Debian packages that `image` makes, systemd as its
+PID 1, and NVMe disks of EC2's models from the kernel's own NVMe target.
+
+The root is an overlay over the image, one for all boots of a run. The program and the tests come on a
+read-only disk that is made for each boot. What the inside says goes to a virtio port that is a file here.
+"""
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tarfile
+
+import harness
+from harness import SOURCE, ScenarioError
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+INSIDE = "/source"                                         # where the read-only disk is mounted
+FOLDERS = ("tests/ami", "tests/uml", "tests/simulator")    # what is on it, beside the program
+
+
+class Ami(harness.Run):
+    """A run in QEMU."""
+
+    FOLDER = HERE
+    SETTINGS = {
+        "time": "300",
+        "ebs-size": "64M",        # of each EBS volume: nobody formats them
+        "processors": "2",
+        "kernel": "",             # arguments of the kernel beyond the usual ones
+        "cloud-init": "disabled", # or enabled
+        "clock": "host",          # or instructions: time is their count, whatever else this machine does
+    }
+
+    def __init__(self, scenario, *arguments, **options):
+        super().__init__(scenario, *arguments, **options)
+        self.image = None
+        for key, words in (("cloud-init", ("enabled", "disabled")), ("clock", ("host", "instructions"))):
+            if scenario.values[key] not in words:
+                raise ScenarioError("%s: %s" % (key, " or ".join(words)))
+
+    @staticmethod
+    def require_tools():
+        for tool in ("qemu-system-x86_64", "qemu-img", "mkfs.ext4"):
+            if not shutil.which(tool):
+                sys.exit("ami: %s is not installed: ./dev deps" % tool)
+
+    def _file(self, name):
+        return os.path.join(self.work, name)
+
+    def prepare(self, number, boot):
+        if self.image is None:
+            self.image = subprocess.run([os.path.join(HERE, "image")], check=True, text=True,
+                                        stdout=subprocess.PIPE).stdout.strip()
+            subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw",
+                            "-b", os.path.join(self.image, "root.img"), self._file("root.qcow2")], check=True)
+        # Controllers and disks are numbered in the order in which they are connected.
+        names = (["ephemeral%d" % i for i in range(self.scenario.disks)] +
+                 ["ebs%d" % i for i in range(self.scenario.ebs)])
+        random.Random("%d %d" % (self.scenario.seed, number)).shuffle(names)
+        self._make_source(number, ORDER=" ".join(names), BLANK="yes" if boot.blank else "",
+                          SIZE=self.scenario.values["size"], EBS_SIZE=self.scenario.values["ebs-size"])
+
+    def _make_source(self, number, **variables):
+        """The read-only disk: the program, the tests, the variables."""
+        folder, disk = self._file("source"), self._file("source.img")
+        shutil.rmtree(folder, ignore_errors=True)
+        for name in FOLDERS:
+            shutil.copytree(os.path.join(SOURCE, name), os.path.join(folder, name),
+                            ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copy(self.muster, os.path.join(folder, "muster"))
+        shutil.copy(self.scenario.path, os.path.join(folder, "scenario.sh"))
+        self.write_environment(
+            os.path.join(folder, "env"), number, MUSTER=INSIDE + "/muster", SOURCE=INSIDE,
+            SCENARIO=INSIDE + "/scenario.sh", **variables)
+        harness.make_disk(disk, "32M", anew=True)
+        subprocess.run(["mkfs.ext4", "-q", "-O", "^has_journal", "-d", folder, disk], check=True)
+
+    def command(self):
+        values = self.scenario.values
+        # Linux 6.1 takes pages that NVMe over TCP sends to the machine itself, where two huge pages meet, for
+        # a stray copy, and ends the target's worker ("usercopy: Kernel memory exposure attempt").
+        kernel = ("root=/dev/nvme0n1 ro console=ttyS0 net.ifnames=0 oops=panic panic=-1 hardened_usercopy=off"
+                  " loglevel=4 systemd.show_status=1 cloud-init=%s %s" % (values["cloud-init"], values["kernel"]))
+        # Names relative to the work folder: a comma in a path would be QEMU's own.
+        return [
+            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+            "-machine", "q35", "-cpu", "max", *self._pace(),
+            "-smp", values["processors"], "-m", values["memory"],
+            "-kernel", os.path.join(self.image, "vmlinuz"), "-append", kernel,
+            "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+            "-drive", "if=none,id=root,format=qcow2,discard=unmap,file=root.qcow2",
+            "-device", "nvme,drive=root,serial=vol0aaaaaaaaaaaaaaaa",
+            "-drive", "if=none,id=source,format=raw,readonly=on,file=source.img",
+            "-device", "virtio-blk-pci,drive=source,serial=source",
+            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
+            "-chardev", "file,id=said,append=on,path=said",
+            "-device", "virtserialport,chardev=said,name=muster.said",
+            "-chardev", "file,id=kept,append=on,path=kept.tar",
+            "-device", "virtserialport,chardev=kept,name=muster.kept",
+        ], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+    def _pace(self):
+        if self.scenario.values["clock"] == "instructions":
+            # One thread then; a thousand million instructions a second.
+            return ["-accel", "tcg,thread=single", "-icount", "shift=0"]
+        return ["-accel", "tcg,thread=multi"]
+
+    def keep_files(self):
+        # One archive after the other, one a boot.
+        kept = self._file("kept.tar")
+        if os.path.exists(kept) and os.path.getsize(kept):
+            with tarfile.open(kept, ignore_zeros=True) as archive:
+                archive.extractall(self.log_folder)

@@ -1,0 +1,25 @@
+// That the kernel's events wake the one who waits is shown on a kernel that has disks to take away:
+// uml.starts ("a disk of ours comes late").
+#include "agent/sys/uevents.h"
+#include "tests/catch.h"
+
+using namespace muster;
+using namespace std::chrono_literals;
+
+namespace {
+
+Duration waited(BlockWatch& watch, Duration limit) {
+    const auto start = std::chrono::steady_clock::now();
+    watch.wait(start + limit);
+    return std::chrono::steady_clock::now() - start;
+}
+
+} // namespace
+
+TEST_CASE("uevents: without any, a wait ends at its limit, and never later than a second") {
+    const auto watch = watch_block_devices();
+    CHECK(waited(*watch, 50ms) >= 50ms);
+    CHECK(waited(*watch, -1s) < 1s);
+    const auto longest = waited(*watch, 1h);
+    CHECK(longest < 10s);
+}

@@ -7,6 +7,7 @@
 // gives one file its content and makes another one unreadable.
 #include <charconv>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -78,6 +79,13 @@ Result<std::vector<std::string>> Files::list(std::string_view path) const {
     return names;
 }
 
+/// A link is a file that holds its target.
+Result<std::string> Files::link_name(std::string_view path) const {
+    auto target = read(path);
+    if (target) target->erase(0, target->rfind('/') + 1);
+    return target;
+}
+
 bool Files::exists(std::string_view path) const {
     return tree.contains(path) || list(path).has_value();
 }
@@ -109,7 +117,7 @@ std::optional<DeviceNumber> number_in(const std::string& file) {
 /// Knows the nodes of the disks that are in the tree, and nothing else.
 class FuzzedKernel : public Kernel {
   public:
-    Result<DeviceNumber> block_device(std::string_view node) {
+    Result<DeviceNumber> block_device(std::string_view node) override {
         const auto name = std::string(node.substr(std::min<std::size_t>(node.size(), 5)));
         const auto number = number_in("/sys/block/" + name + "/dev");
         if (!node.starts_with("/dev/") || !number) {
@@ -118,15 +126,16 @@ class FuzzedKernel : public Kernel {
         return *number;
     }
     Result<Duration> read_blocks(std::string_view, const std::vector<std::uint64_t>&, std::uint32_t,
-                                 Deadline) {
+                                 Deadline) override {
         return unexpected();
     }
-    Result<DiskContent> content(std::string_view, Deadline) { return unexpected(); }
-    Result<std::string> identify(std::string_view, Deadline) { return unexpected(); }
-    Result<bool> is_claimed(std::string_view, Deadline) { return unexpected(); }
-    Result<std::string> volume_group(std::string_view, Deadline) { return unexpected(); }
-    Result<Space> space(std::string_view, Deadline) { return unexpected(); }
-    Result<void> mount(const MountRequest&, Deadline) { return unexpected(); }
+    Result<DiskContent> content(std::string_view, Deadline) override { return unexpected(); }
+    Result<std::string> identify(std::string_view, Deadline) override { return unexpected(); }
+    Result<bool> is_claimed(std::string_view, Deadline) override { return unexpected(); }
+    Result<std::string> volume_group(std::string_view, Deadline) override { return unexpected(); }
+    Result<Space> space(std::string_view, Deadline) override { return unexpected(); }
+    std::unique_ptr<BlockWatch> watch_blocks() override { return nullptr; }
+    Result<void> mount(const MountRequest&, Deadline) override { return unexpected(); }
 
   private:
     static std::unexpected<Error> unexpected() {

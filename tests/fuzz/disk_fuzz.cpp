@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/sys/blocks.h"
+#include "agent/sys/lvm_label.h"
 #include "agent/sys/remains.h"
 #include "agent/sys/signatures.h"
 #include "tests/fuzz/fuzz.h"
@@ -98,6 +99,18 @@ void try_remains(const Ends& ends, const std::vector<Signature>& signatures) {
     }
 }
 
+void try_label(std::string_view disk) {
+    const auto label = read_lvm_label(disk);
+    if (!label) return fuzz::must_be_presentable(label.error());
+    const bool is_there = disk.substr(0, 4 * 512).find("LABELONE") != disk.npos;
+    must(is_there || !*label, "no label where none is written");
+    if (!*label) return;
+    const auto& group = (*label)->group;
+    must(!(*label)->empty_area || group.empty(), "an empty area holds no group");
+    must(group.size() <= 128 && fuzz::is_printable(group), "a group's name is a name");
+    must(!(*label)->empty_area || disk.find(" LVM2 x[5A%r0N*>") != disk.npos, "so does its area");
+}
+
 void try_out(std::string_view data) {
     static Image image;
     image.make(data);
@@ -105,6 +118,11 @@ void try_out(std::string_view data) {
     must(source && source->size == image.size(), "an image can be opened");
     const auto ends = read_ends(*source);
     must(ends && !ends->first.empty(), "an image can be read");
+    try_label(ends->first);
+    if (is_empty_ext(*ends)) {
+        must(std::string_view(ends->first).substr(1080, 2) == "\x53\xef",
+             "an empty ext4 is an ext4");
+    }
     const auto signatures = find_signatures(image.node());
     if (!signatures) {
         must(!signatures.error().message.empty(), "an error says what is wrong");

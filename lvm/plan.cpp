@@ -139,7 +139,10 @@ class Planner {
         if (const auto* percent = std::get_if<Percent>(&volume.size)) {
             return percent->value == 100 ? "100%FREE" : fmt::format("{}%VG", percent->value);
         }
-        return fmt::format("{}b", std::get<std::uint64_t>(volume.size));
+        // lvcreate takes whole sectors of 512 bytes, and rounds up to extents itself.
+        constexpr std::uint64_t sector = 512;
+        return fmt::format("{}b",
+                           (std::get<std::uint64_t>(volume.size) + sector - 1) / sector * sector);
     }
 
     void plan_new_group() {

@@ -15,26 +15,27 @@ constexpr std::string_view configuration =
     "backup{backup=0 archive=0} log{prefix=\"\" command_names=0} "
     "global{use_lvmpolld=0 wait_for_locks=0";
 
-/// The same as --devices, for an LVM that does not have it; and lvmetad's memory is not asked.
+/// The same as --devices, for an LVM that does not have it.
 std::string filter_of(const std::vector<std::string>& devices) {
     std::string list;
     for (const auto& device : devices)
         list += fmt::format("\"a|^{}$|\",", device);
-    return fmt::format(
-        " use_lvmetad=0}} devices{{filter=[{0}\"r|.*|\"] global_filter=[{0}\"r|.*|\"]}}", list);
+    return fmt::format("filter=[{0}\"r|.*|\"] global_filter=[{0}\"r|.*|\"]", list);
 }
 
 /// An empty LVM_SYSTEM_DIR: no lvm.conf. What an AMI's owner has in there for other groups
 /// (filters, a volume list, lvmlockd, a separator for lists) has broken every one of these
-/// commands.
+/// commands. `global` is added to that section.
 Command lvm_command(const LvmTool& lvm, std::string_view verb,
-                    const std::vector<std::string>& devices) {
+                    const std::vector<std::string>& devices, std::string_view global = "") {
     Command command{.argv = {lvm.path, std::string(verb), "--config"},
                     .environment = {"LVM_SYSTEM_DIR="}};
-    if (lvm.old) {
-        command.argv.push_back(std::string(configuration) + filter_of(devices));
+    if (lvm.old) { // nor is lvmetad's memory asked
+        command.argv.push_back(fmt::format("{}{} use_lvmetad=0}} devices{{{}}}", configuration,
+                                           global, filter_of(devices)));
     } else {
-        command.argv.push_back(std::string(configuration) + "}");
+        command.argv.push_back(
+            fmt::format("{}{}}} devices{{hints=\"none\"}}", configuration, global));
         command.argv.emplace_back("--devices");
         command.argv.push_back(fmt::format("{}", fmt::join(devices, ",")));
     }

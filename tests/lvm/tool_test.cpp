@@ -12,7 +12,7 @@ using namespace muster::lvm;
 namespace {
 
 const std::vector<std::string> two{"/dev/nvme1n1", "/dev/nvme2n1"};
-const LvmTool lvm{.path = "/sbin/lvm"};
+const LvmTool tool{.path = "/sbin/lvm"};
 const LvmTool old{.path = "/sbin/lvm", .old = true};
 const VolumeLayout xfs{.name = "scratch"};
 const VolumeLayout ext4{.name = "scratch", .stripe_size = 64 << 10, .filesystem = Filesystem::ext4};
@@ -23,7 +23,8 @@ std::string line(const Command& command) {
     CHECK((command.environment == std::vector<std::string>{"LVM_SYSTEM_DIR="}) ==
           (command.argv[0] == "/sbin/lvm"));
     const std::string config = "--config backup{backup=0 archive=0} log{prefix=\"\" "
-                               "command_names=0} global{use_lvmpolld=0 wait_for_locks=0}";
+                               "command_names=0} global{use_lvmpolld=0 wait_for_locks=0} "
+                               "devices{hints=\"none\"}";
     if (const auto at = text.find(config); at != std::string::npos) {
         text.replace(at, config.size(), "C");
     }
@@ -40,8 +41,11 @@ TEST_CASE("tool: every command, word for word") {
     };
     const std::vector<std::string> tags{"muster", instance_tag("i-0abc")};
     const Row table[] = {
-        {read_report(lvm, two),
-         "/sbin/lvm fullreport C --devices /dev/nvme1n1,/dev/nvme2n1 --reportformat json --units b "
+        {read_report(tool, two),
+         "/sbin/lvm fullreport --config backup{backup=0 archive=0} log{prefix=\"\" "
+         "command_names=0} global{use_lvmpolld=0 wait_for_locks=0 metadata_read_only=1} "
+         "devices{hints=\"none\"} --devices /dev/nvme1n1,/dev/nvme2n1 --reportformat json --units "
+         "b "
          "--nosuffix --configreport vg -o "
          "vg_name,vg_uuid,vg_tags,vg_extent_size,vg_free_count,vg_exported --configreport pv -o "
          "pv_name,pv_uuid,pv_major,pv_minor,pv_missing,pv_in_use --configreport lv -o "
@@ -49,20 +53,20 @@ TEST_CASE("tool: every command, word for word") {
          "--configreport seg "
          "-o lv_name,stripes",
          false},
-        {create_group(lvm, "muster", two, tags),
+        {create_group(tool, "muster", two, tags),
          "/sbin/lvm vgcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --setautoactivation n --addtag "
          "muster --addtag muster.instance=i-0abc -- muster /dev/nvme1n1 /dev/nvme2n1",
          true},
-        {create_volume(lvm, "muster", two, xfs, "100%FREE", 2),
+        {create_volume(tool, "muster", two, xfs, "100%FREE", 2),
          "/sbin/lvm lvcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --yes --wipesignatures y --zero "
          "y --addtag muster.filesystem=xfs --name scratch --extents 100%FREE --stripes 2 "
          "--stripesize 256k -- muster",
          true},
-        {create_volume(lvm, "muster", two, xfs, "1073741824b", 1),
+        {create_volume(tool, "muster", two, xfs, "1073741824b", 1),
          "/sbin/lvm lvcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --yes --wipesignatures y --zero "
          "y --addtag muster.filesystem=xfs --name scratch --size 1073741824b -- muster",
          true},
-        {activate_group(lvm, "muster", two),
+        {activate_group(tool, "muster", two),
          "/sbin/lvm vgchange C --devices /dev/nvme1n1,/dev/nvme2n1 --activate y -- muster", false},
         {make_filesystem("/sbin/mkfs.xfs", xfs, "/dev/dm-0", 2, false),
          "/sbin/mkfs.xfs -q -K -L scratch -d su=256k,sw=2 -l su=256k /dev/dm-0", true},
@@ -107,7 +111,7 @@ TEST_CASE("tool: an LVM before 2.03.12: a filter for --devices, a flag for --set
 }
 
 TEST_CASE("tool: which LVM it is") {
-    CHECK(line(ask_version(lvm)) == "/sbin/lvm version");
+    CHECK(line(ask_version(tool)) == "/sbin/lvm version");
     for (const auto& [version, is_old] : std::initializer_list<std::pair<const char*, bool>>{
              {"  LVM version:     2.03.16(2) (2022-05-18)\n  Library version: 1.02.185\n", false},
              {"  LVM version:     2.03.11(2) (2021-01-08)\n", true},
@@ -136,11 +140,11 @@ TEST_CASE("tool: what no command may have") {
     const auto has = [](const Command& command, const std::string& word) {
         return std::ranges::find(command.argv, word) != command.argv.end();
     };
-    const auto group = create_group(lvm, "muster", two, {"muster"});
+    const auto group = create_group(tool, "muster", two, {"muster"});
     for (const char* word : {"--yes", "-y", "--force", "-f", "-ff"})
         CHECK_FALSE(has(group, word));
-    for (const auto& command : {group, read_report(lvm, two), activate_group(lvm, "muster", two),
-                                create_volume(lvm, "muster", two, xfs, "100%FREE", 2)}) {
+    for (const auto& command : {group, read_report(tool, two), activate_group(lvm, "muster", two),
+                                create_volume(tool, "muster", two, xfs, "100%FREE", 2)}) {
         CHECK(has(command, "--devices"));
         CHECK(has(command, "/dev/nvme1n1,/dev/nvme2n1"));
         CHECK_FALSE(has(command, "--force"));

@@ -20,7 +20,7 @@ assemble() { "$MUSTER" run >/dev/null 2>&1 || fail "$ROW: assembled first"; }
 # becomes_ready [DISKS]
 becomes_ready() {
     check_status "$ROW: ready" 0 "$MUSTER" run >/run/log 2>&1
-    tail -n 1 "$WORK/checks" | grep -q '^ok' || tail -n 20 /run/log
+    tail -n 1 "$SAID" | grep -q '^ok' || tail -n 20 /run/log
     expect_match "$ROW: mounted" "/dev/mapper/muster-scratch /mnt/scratch $FILESYSTEM rw" "$(cat /proc/mounts)"
     expect_equal "$ROW: striped over ${1:-3}" "${1:-3} 256" \
         "$(dmsetup table muster-scratch | awk '{ print $4, $5 / 2 }')"

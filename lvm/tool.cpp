@@ -100,7 +100,8 @@ bool is_locked_out(const CommandOutput& output) {
 }
 
 Command read_report(const LvmTool& lvm, const std::vector<std::string>& devices) {
-    auto command = lvm_command(lvm, "fullreport", devices);
+    // 2.02 repairs what it reads, on the disks: "Removing PV that no longer belongs to VG".
+    auto command = lvm_command(lvm, "fullreport", devices, " metadata_read_only=1");
     append(command, "--reportformat", "json", "--units", "b", "--nosuffix");
     append(command, "--configreport", "vg", "-o",
            "vg_name,vg_uuid,vg_tags,vg_extent_size,vg_free_count,vg_exported");

@@ -24,6 +24,8 @@ class FakeCommands : public CommandRunner {
     explicit FakeCommands(FakeClock* clock = nullptr, Handler handler = {})
         : handler_(std::move(handler)), clock_(clock) {}
 
+    void answer_with(Handler handler) { handler_ = std::move(handler); }
+
     /// The answer to this very command line (as `to_string` writes it). Said again for the same
     /// line: the answer to the next run; the last one stays.
     void on(const std::string& line, Result<CommandOutput> answer) {

@@ -1,6 +1,7 @@
 // A kernel whose disks and mounts are what a test says.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -16,13 +17,16 @@ namespace muster {
 /// Looks ten times a second: what a test changes in between tells no events.
 class FakeWatch : public BlockWatch {
   public:
-    explicit FakeWatch(FakeClock& clock) : clock_(clock) {}
+    explicit FakeWatch(FakeClock& clock, std::function<void()> meanwhile = {})
+        : clock_(clock), meanwhile_(std::move(meanwhile)) {}
     void wait(Instant until) override {
         clock_.sleep_until(std::min(until, clock_.now() + std::chrono::milliseconds(100)));
+        if (meanwhile_) meanwhile_();
     }
 
   private:
     FakeClock& clock_;
+    std::function<void()> meanwhile_;
 };
 
 /// Answers are laid out per node (for `space` and `mount`: per path); what was not laid out fails
@@ -46,6 +50,8 @@ class FakeKernel : public Kernel {
     std::map<std::string, FakeAnswers<std::string>> groups;
     std::map<std::string, FakeAnswers<Space>> spaces;
     std::map<std::string, FakeAnswers<void>> mounts; ///< by target
+
+    std::function<void()> meanwhile; ///< what happens while somebody waits for disks
 
     // What was asked, in order.
     std::vector<Read> was_read;
@@ -91,7 +97,7 @@ class FakeKernel : public Kernel {
 
     [[nodiscard]] std::unique_ptr<BlockWatch> watch_blocks() override {
         REQUIRE(clock_ != nullptr);
-        return std::make_unique<FakeWatch>(*clock_);
+        return std::make_unique<FakeWatch>(*clock_, meanwhile);
     }
 
     [[nodiscard]] Result<void> mount(const MountRequest& request, Deadline deadline) override {

@@ -143,7 +143,7 @@ TEST_CASE("tool: what no command may have") {
     const auto group = create_group(tool, "muster", two, {"muster"});
     for (const char* word : {"--yes", "-y", "--force", "-f", "-ff"})
         CHECK_FALSE(has(group, word));
-    for (const auto& command : {group, read_report(tool, two), activate_group(lvm, "muster", two),
+    for (const auto& command : {group, read_report(tool, two), activate_group(tool, "muster", two),
                                 create_volume(tool, "muster", two, xfs, "100%FREE", 2)}) {
         CHECK(has(command, "--devices"));
         CHECK(has(command, "/dev/nvme1n1,/dev/nvme2n1"));

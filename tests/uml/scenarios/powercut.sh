@@ -34,7 +34,9 @@ prepare() {
         vgcreate -q gone /dev/loop0 /dev/loop1
         pvcreate -q /dev/loop2
         dd if=/dev/loop2 of=/run/empty bs=4096 skip=1 count=1 iflag=direct status=none
-        dd if=/run/empty of=/dev/loop0 bs=4096 seek=1 conv=notrunc,fsync oflag=direct status=none
+        for disk in loop0 loop1; do
+            dd if=/run/empty of=/dev/$disk bs=4096 seek=1 conv=notrunc,fsync oflag=direct status=none
+        done
         ;;
     esac
     sync

@@ -19,11 +19,6 @@ namespace {
 
 using wire::Json;
 
-bool has_empty_area(const Ends& ends) {
-    const auto label = read_lvm_label(ends.first);
-    return label && *label && (*label)->empty_area;
-}
-
 // In the helper: each takes its argument from JSON and gives its result back so.
 
 Result<Json> do_read_blocks(const Json& argument) {
@@ -62,7 +57,7 @@ Result<Json> do_content(const Json& argument) {
                 {"zeroed", is_zeroed(*ends)},
                 {"lvm_remains", signatures->empty() && is_cut_short_pvcreate(*ends)},
                 {"unfinished", alone == "xfs" && is_cut_short_mkfs_xfs(*ends)},
-                {"lvm_empty", alone == "LVM2_member" && has_empty_area(*ends)},
+                {"lvm_empty", alone == "LVM2_member" && has_empty_lvm_area(ends->first)},
                 {"preformatted", (alone == "ext3" || alone == "ext4") && is_empty_ext(*ends)}};
 }
 
@@ -83,11 +78,12 @@ Result<Json> do_volume_group(const Json& argument) {
     if (!beginning) {
         return fail(beginning.error());
     }
-    auto label = read_lvm_label(*beginning);
-    if (!label) {
-        return fail(std::move(label.error()));
+    const auto read = read_lvm_label(*beginning);
+    if (!read) {
+        return fail(read.error());
     }
-    return Json(*label ? (*label)->group : "");
+    const std::optional<LvmLabel>& label = *read;
+    return Json(label ? label->group : "");
 }
 
 Result<Json> do_identify(const Json& argument) {

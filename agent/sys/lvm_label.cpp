@@ -109,12 +109,18 @@ Result<std::optional<LvmLabel>> read_lvm_label(std::string_view disk) {
         if (header >= kSector) return fail(Errc::malformed, "LVM's label points outside of itself");
         const auto where = first_metadata_area(label->substr(header));
         if (!where) return fail(where.error());
-        if (!*where) return LvmLabel{};
-        auto read = read_area(disk, **where);
+        const std::optional<Area>& area = *where;
+        if (!area) return LvmLabel{};
+        auto read = read_area(disk, *area);
         if (!read) return fail(std::move(read.error()));
         return *read;
     }
     return std::nullopt;
+}
+
+bool has_empty_lvm_area(std::string_view disk) {
+    const auto label = read_lvm_label(disk).value_or(std::nullopt);
+    return label && label->empty_area;
 }
 
 } // namespace muster

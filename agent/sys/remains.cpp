@@ -59,14 +59,14 @@ bool is_empty_ext(const Ends& ends) {
         }
         return value;
     };
-    constexpr std::uint32_t kMagic = 0xef53;
+    constexpr std::uint32_t kExt = 0xef53;
     constexpr std::uint32_t kFirstInode =
         11; // lost+found; those before it are the filesystem's own
     constexpr std::uint32_t kClean = 1;
     constexpr std::uint32_t kRecover = 4;
     const auto inodes = number(0, 4);
     const auto free_inodes = number(16, 4);
-    const bool consistent = number(56, 2) == kMagic && number(76, 4) == 1 &&
+    const bool consistent = number(56, 2) == kExt && number(76, 4) == 1 &&
                             number(58, 2) == kClean && (number(96, 4) & kRecover) == 0 &&
                             number(232, 4) == 0; // no orphans to clean up
     return consistent && number(84, 4) == kFirstInode && inodes > kFirstInode &&

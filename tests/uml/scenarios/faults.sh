@@ -14,8 +14,9 @@ for tool in lvm mkfs.xfs blkdiscard; do
     mv "$path" "$path.real"
     cat >"$path" <<'TOOL'
 #!/bin/bash
-# The call of which /run/bad has the number goes wrong as /run/mode says. udev's own are none of ours.
-[[ $1 == pvscan ]] && exec -a "$0" "$0.real" "$@"
+# The call of which /run/bad has the number goes wrong as /run/mode says. udev's own calls of lvm are none
+# of muster's, which has that variable.
+[[ $0 == */lvm && ! -v LVM_SYSTEM_DIR ]] && exec -a "$0" "$0.real" "$@"
 number=$(($(cat /run/calls) + 1))
 echo $number >/run/calls
 echo "$0 $1" >>/run/called

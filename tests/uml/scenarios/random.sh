@@ -25,7 +25,11 @@ fill() {
     pv) pvcreate -q "$1" ;;
     theirs) vgcreate -q "theirs${1##*/}" "$1" ;;
     other) vgcreate -q --addtag muster --addtag muster.instance=i-0ffff "other${1##*/}" "$1" ;;
-    md) mdadm --create /dev/md9 --run --force --level=1 --metadata=1.2 --raid-devices=1 "$1" </dev/null; mdadm --stop /dev/md9 ;;
+    md)
+        local array=/dev/md2${1#/dev/loop}
+        mdadm --create "$array" --run --force --level=1 --metadata=1.2 --raid-devices=1 "$1" </dev/null
+        wait_for 10 mdadm --stop "$array" # udev looks into it first
+        ;;
     data) head -c 100 /dev/urandom | dd of="$1" bs=512 seek=$((RANDOM % 2000)) conv=notrunc ;;
     mounted) mkfs.ext4 -q "$1"; mkdir -p "/srv/${1##*/}"; mount -o ro "$1" "/srv/${1##*/}" ;;
     esac >/dev/null 2>&1
@@ -42,6 +46,7 @@ may_be_written() {
 
 for ((machine = 1; machine <= machines; machine++)); do
     umount /srv/* 2>/dev/null
+    mdadm --stop --scan 2>/dev/null
     EPHEMERAL=$all blank_disks
     policy=$(one_of "refuse refuse wipe-preformatted wipe")
     text='"ami": "sda1", "root": "/dev/sda1"'

@@ -2,7 +2,8 @@
 # should: the verdict is right and in time, nothing is left behind, and the next run mends it.
 #: disks 2
 #: size 320M
-#: variants modes=fail+hang,time=300
+#: time 300
+#: variants modes=fail+hang
 #: soak modes=fail+hang+killed+garbage+half,time=900
 #: boot
 start_simulator --script healthy

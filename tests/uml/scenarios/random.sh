@@ -87,6 +87,8 @@ for ((machine = 1; machine <= machines; machine++)); do
     for name in $all; do
         surely=no
         [[ ${claims[$name]} == ephemeral ]] && surely=yes
+        # Twice claimed, once as ephemeral: it may be, and nobody can tell.
+        [[ $surely == no && ${claims[$name]} == *ephemeral* ]] && expected=refused
         [[ $surely == yes ]] && ! may_be_written "${kind[$name]}" && expected=refused
         if [[ ${before[$name]} != $(hash_disks "loop$node") ]]; then
             changed+="$name "

@@ -6,6 +6,7 @@
 #: kernel loglevel=7
 #: console All DM devices detached
 #: never Failed unmounting /mnt/scratch|Failed to deactivate|Could not detach DM|muster-scratch.*busy
+#: soak yes
 #: boot
 #: boot
 unit() { systemctl show -P "$2" "$1"; }

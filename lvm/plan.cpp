@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "lvm/judge.h"
-#include "lvm/tool.h"
+#include "lvm/plan_volumes.h"
 
 namespace muster::lvm {
 namespace {
@@ -29,7 +29,6 @@ class Planner {
         } else {
             plan_whole_group(*group);
         }
-        plan_mount_points();
         if (!plan_.refusals.empty()) plan_.steps.clear();
         return std::move(plan_);
     }
@@ -131,20 +130,6 @@ class Planner {
         }
     }
 
-    static unsigned stripes(const VolumeLayout& volume, std::size_t disks) {
-        return volume.layout == Layout::striped ? static_cast<unsigned>(disks) : 1;
-    }
-
-    static std::string size_argument(const VolumeLayout& volume) {
-        if (const auto* percent = std::get_if<Percent>(&volume.size)) {
-            return percent->value == 100 ? "100%FREE" : fmt::format("{}%VG", percent->value);
-        }
-        // lvcreate takes whole sectors of 512 bytes, and rounds up to extents itself.
-        constexpr std::uint64_t sector = 512;
-        return fmt::format("{}b",
-                           (std::get<std::uint64_t>(volume.size) + sector - 1) / sector * sector);
-    }
-
     void plan_new_group() {
         if (free_.empty()) return;
         refuse_name_taken();
@@ -153,16 +138,7 @@ class Planner {
         use(free_);
         note_uneven_sizes();
         plan_.steps.emplace_back(CreateGroup{plan_.devices});
-        for (const auto& volume : now_.layout.volumes)
-            plan_new_volume(volume);
-    }
-
-    void plan_new_volume(const VolumeLayout& volume) {
-        const unsigned across = stripes(volume, plan_.devices.size());
-        plan_.steps.emplace_back(CreateVolume{volume, size_argument(volume), across});
-        if (volume.filesystem == Filesystem::none) return;
-        plan_.steps.emplace_back(MakeFilesystem{volume, across});
-        plan_.steps.emplace_back(MountVolume{volume});
+        plan_volumes(now_, nullptr, plan_);
     }
 
     [[nodiscard]] bool is_partial(const VolumeGroup& group) const {
@@ -176,9 +152,19 @@ class Planner {
         const auto missing = std::ranges::count_if(group.physical, &PhysicalVolume::missing);
         const bool only_missing =
             members_.size() + static_cast<std::size_t>(missing) == group.physical.size();
+        // LVM is not shown the disks that are not ephemeral: one of them may be what it misses,
+        // since somebody has extended the group, and then its data are not ours to give up.
+        const auto extended = std::ranges::find(now_.elsewhere, group.name, &GroupElsewhere::name);
+        if (extended != now_.elsewhere.end()) {
+            refuse(group.name, "ephemeral-foreign-data",
+                   fmt::format("{}; {} belongs to it, too, and is not ephemeral: somebody has "
+                               "extended the group, and it is left as it is",
+                               what, extended->node));
+            return;
+        }
         const auto* mounted = mounted_volume();
         if (now_.may_be_late || now_.layout.on_partial != PartialGroup::rebuild || !only_missing ||
-            mounted != nullptr || group.exported) {
+            mounted != nullptr || group.exported || now_.elsewhere_unknown) {
             plan_.wait_for_more = now_.may_be_late && missing > 0;
             refuse(group.name, "ephemeral-missing",
                    mounted != nullptr ? fmt::format("{}, and {} is mounted at {}", what,
@@ -228,82 +214,7 @@ class Planner {
             note(fmt::format("{} is not part of {}, which is whole: left as it is",
                              spare->disk.node, group.name));
         }
-        ActivateGroup activate;
-        for (const auto& volume : now_.layout.volumes) {
-            if (exists(group, volume) && active(volume) == nullptr) {
-                activate.volumes.push_back(volume.name);
-            }
-        }
-        if (!activate.volumes.empty()) plan_.steps.emplace_back(std::move(activate));
-        for (const auto& volume : now_.layout.volumes) {
-            if (exists(group, volume)) {
-                plan_existing_volume(group, volume);
-            } else {
-                plan_new_volume(volume);
-            }
-        }
-    }
-
-    static bool exists(const VolumeGroup& group, const VolumeLayout& volume) {
-        return std::ranges::find(group.logical, volume.name, &LogicalVolume::name) !=
-               group.logical.end();
-    }
-
-    [[nodiscard]] const ActiveVolume* active(const VolumeLayout& volume) const {
-        const auto found = now_.active.find(mapper_name(plan_.group, volume.name));
-        return found == now_.active.end() ? nullptr : &found->second;
-    }
-
-    static bool made_for_filesystem(const LogicalVolume& volume) {
-        return std::ranges::any_of(volume.tags, [](const std::string& tag) {
-            return tag == filesystem_tag(Filesystem::xfs) ||
-                   tag == filesystem_tag(Filesystem::ext4);
-        });
-    }
-
-    void plan_existing_volume(const VolumeGroup& group, const VolumeLayout& volume) {
-        if (volume.filesystem == Filesystem::none) return;
-        const auto logical = std::ranges::find(group.logical, volume.name, &LogicalVolume::name);
-        const bool maybe_raw = !made_for_filesystem(*logical);
-        const auto* node = active(volume);
-        if (node == nullptr) {
-            plan_.steps.emplace_back(MakeFilesystem{.volume = volume,
-                                                    .stripes = logical->stripes,
-                                                    .look_first = true,
-                                                    .maybe_raw = maybe_raw});
-            plan_.steps.emplace_back(MountVolume{volume});
-            return;
-        }
-        const auto need = filesystem_needed(node->content, volume, maybe_raw);
-        if (!need) {
-            refuse(volume.name, need.error().reason, need.error().message);
-            return;
-        }
-        if (*need != FilesystemNeed::none) {
-            plan_.steps.emplace_back(
-                MakeFilesystem{.volume = volume,
-                               .stripes = logical->stripes,
-                               .over_unfinished = *need == FilesystemNeed::make_over_unfinished,
-                               .maybe_raw = maybe_raw});
-        }
-        // Ours may be mounted there and out of sight, under a later mount of somebody else's.
-        if (std::ranges::find(node->mounts, volume.mount) == node->mounts.end() ||
-            now_.mounted_on.contains(volume.mount)) {
-            plan_.steps.emplace_back(MountVolume{volume});
-        }
-    }
-
-    void plan_mount_points() {
-        for (const auto& step : plan_.steps) {
-            const auto* mount = std::get_if<MountVolume>(&step);
-            if (mount == nullptr) continue;
-            const auto other = now_.mounted_on.find(mount->volume.mount);
-            if (other == now_.mounted_on.end()) continue;
-            refuse(
-                mount->volume.mount, "mount-failed",
-                fmt::format("{} is mounted at {} already; unmount it or choose another mount point",
-                            other->second, mount->volume.mount));
-        }
+        plan_volumes(now_, &group, plan_);
     }
 
     const Situation& now_;
@@ -314,28 +225,6 @@ class Planner {
 };
 
 } // namespace
-
-std::expected<FilesystemNeed, Refusal>
-filesystem_needed(const DiskContent& content, const VolumeLayout& volume, bool maybe_raw) {
-    const auto wanted = to_string(volume.filesystem);
-    if (content.signatures.empty() && maybe_raw) {
-        return std::unexpected(Refusal{
-            volume.name, "mount-failed",
-            fmt::format("the volume {} was made to be used without a filesystem and may hold data, "
-                        "the configuration now wants {}; it is left as it is: lvremove it if "
-                        "nothing on it is needed",
-                        volume.name, wanted)});
-    }
-    if (content.signatures.empty()) return FilesystemNeed::make;
-    const auto& found = content.signatures.front();
-    if (content.signatures.size() == 1 && found.type == wanted) {
-        return content.unfinished ? FilesystemNeed::make_over_unfinished : FilesystemNeed::none;
-    }
-    return std::unexpected(Refusal{
-        volume.name, "mount-failed",
-        fmt::format("the volume {} carries {}, the configuration wants {}; it is left as it is",
-                    volume.name, describe(found), wanted)});
-}
 
 Plan make_plan(const Situation& situation) {
     return Planner(situation).make();

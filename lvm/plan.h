@@ -57,7 +57,9 @@ struct Situation {
     std::vector<Candidate> candidates;
     Report lvm;                                 ///< of those candidates that carry an LVM label
     std::map<std::string, ActiveVolume> active; ///< by device-mapper name
-    std::vector<GroupElsewhere> elsewhere;      ///< read only where no group is ours yet
+    /// Read only where no group is ours and whole.
+    std::vector<GroupElsewhere> elsewhere;
+    bool elsewhere_unknown = false; ///< a disk of those could not be read
     /// The folder of the group's links in /dev is there: LVM makes no group of that name then.
     bool group_folder = false;
     /// A disk that is missing may still come: nothing is given up yet.

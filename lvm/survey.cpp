@@ -202,6 +202,7 @@ void look_elsewhere(const Machine& machine, const std::vector<Disk>& others, Dea
             const auto group =
                 machine.kernel.volume_group(node, deadline.clipped(machine.clock, elsewhere_limit));
             if (!group) {
+                situation.elsewhere_unknown = true;
                 situation.notes.push_back(
                     fmt::format("whether {} has a volume group called {} can't be told: {}", node,
                                 situation.layout.volume_group, group.error().message));
@@ -226,9 +227,11 @@ std::expected<Situation, Failure> survey(const Machine& machine, const Inventory
     if (auto asked = ask_lvm(machine, situation, deadline); !asked) {
         return std::unexpected(asked.error());
     }
+    const auto whole_and_ours = [&](const auto& group) {
+        return is_ours(situation, group) && !group.partial();
+    };
     if (!situation.candidates.empty() &&
-        std::ranges::none_of(situation.lvm.groups,
-                             [&](const auto& group) { return is_ours(situation, group); })) {
+        std::ranges::none_of(situation.lvm.groups, whole_and_ours)) {
         look_elsewhere(machine, inventory.others, deadline, situation);
         situation.group_folder = machine.files.exists("/dev/" + layout.volume_group);
     }

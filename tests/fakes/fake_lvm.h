@@ -215,7 +215,10 @@ class FakeLvm : public CommandRunner {
             if (!volume.mounts.empty()) return said(5, "  contains a filesystem in use.\n");
         }
         const auto uuid = group->uuid;
-        const auto on = machine_.disks_of(*group);
+        auto on = machine_.disks_of(*group);
+        std::erase_if(on, [&](const std::string& disk) {
+            return std::ranges::find(words.devices, disk) == words.devices.end();
+        });
         for (auto& volume : group->volumes)
             machine_.effect({}, "deactivate", [&] { volume.minor.reset(); });
         if (fault_ == Fault::half) return said(5, "  Killed half way.\n");

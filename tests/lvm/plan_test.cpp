@@ -327,6 +327,15 @@ TEST_CASE("plan: a group with a disk missing is rebuilt where the configuration 
         group.exported = true;
         CHECK(builder.refusal().reason == "ephemeral-missing");
     }
+    SECTION("not where somebody has extended it to a disk that is not ephemeral") {
+        builder.now.elsewhere = {{"/dev/nvme9n1", "muster"}};
+        CHECK(builder.refusal().reason == "ephemeral-foreign-data");
+        CHECK_THAT(builder.refusal().message, Contains("/dev/nvme9n1 belongs to it, too"));
+    }
+    SECTION("not where such a disk can't be read") {
+        builder.now.elsewhere_unknown = true;
+        CHECK(builder.refusal().reason == "ephemeral-missing");
+    }
     SECTION("not where one of its disks can't be used") {
         builder.now.candidates[0].disk.read_only = true;
         CHECK(builder.plan().steps.empty());

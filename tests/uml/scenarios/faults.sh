@@ -3,11 +3,11 @@
 #: disks 2
 #: size 320M
 #: time 300
-#: variants modes=fail+hang
-#: soak modes=fail+hang+killed+garbage+half,time=900
+#: variants modes=fail+hang,hangs=5
+#: soak modes=fail+hang+killed+garbage+half,time=1500
 #: boot
 start_simulator --script healthy
-configure '{ "deadline": "14s", "report": { "deadline": "4s" }, "ephemeral": { "expect": 2, "on_foreign_data": "wipe" } }'
+configure '{ "deadline": "29s", "report": { "deadline": "4s" }, "ephemeral": { "expect": 2, "on_foreign_data": "wipe" } }'
 
 for tool in lvm mkfs.xfs blkdiscard; do
     path=/usr/sbin/$tool
@@ -53,6 +53,8 @@ check "several programs were run" test "$calls" -ge 6
 
 for mode in ${modes//+/ }; do
     for ((bad = 1; bad <= calls; bad++)); do
+        # Each costs the whole deadline: in a test only the call of that number (vgcreate) hangs.
+        [[ $mode == hang && -n ${hangs:-} && $bad != "$hangs" ]] && continue
         prepare
         began=$SECONDS
         run "$bad" "$mode"
@@ -67,7 +69,7 @@ for mode in ${modes//+/ }; do
         esac
         expect_equal "$what: the reason" "$expected" "$reason"
         expect_equal "$what: the exit status" "$([[ $expected == ready ]] && echo 0 || echo 1)" "$status"
-        check "$what: within the deadline" test $((SECONDS - began)) -le 16
+        check "$what: within the deadline" test $((SECONDS - began)) -le 32
         expect_equal "$what: no zombie" "" "$(ps -eo stat=,comm= | grep '^Z')"
         expect_equal "$what: nobody is left" "" "$(ps -eo comm= | grep -E '^(muster|sleep)$')"
         check_status "$what: the next run mends it" 0 run 0 none

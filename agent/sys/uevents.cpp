@@ -50,11 +50,12 @@ class Watch : public BlockWatch {
     }
 
   private:
-    /// Reads all that has come; true where one is of a block device.
+    /// Reads what has come, a storm in parts; true where one is of a block device.
     bool take_events() {
+        constexpr int kMost = 1000;
         bool block = false;
         std::array<char, 8192> message; // the kernel's own limit is 2 KiB of variables
-        while (socket_) {
+        for (int i = 0; socket_ && i < kMost; ++i) {
             const auto size = ::recv(socket_.get(), message.data(), message.size(), 0);
             if (size < 0 && errno == EINTR) {
                 continue;
@@ -66,7 +67,7 @@ class Watch : public BlockWatch {
             const std::string_view text(message.data(), static_cast<std::size_t>(size));
             block = block || text.find("SUBSYSTEM=block\0"sv) != std::string_view::npos;
         }
-        return false;
+        return block;
     }
 
     Fd socket_ = open_socket();

@@ -189,26 +189,45 @@ std::expected<Candidate, Failure> look_at(const Machine& machine, const ProvedDi
     return candidate;
 }
 
+/// What else may be a physical volume: the other disks or their partitions, and what is stacked on
+/// disks (md, dm-crypt), but for our own group's volumes.
+Result<std::vector<std::string>>
+nodes_elsewhere(const Files& files, const std::vector<Disk>& others, const std::string& group) {
+    std::vector<std::string> nodes;
+    for (const auto& disk : others) {
+        for (const auto& partition : disk.partitions)
+            nodes.push_back("/dev/" + partition);
+        if (disk.partitions.empty()) nodes.push_back(disk.node);
+    }
+    const auto blocks = files.list("/sys/block");
+    if (!blocks) return fail(blocks.error());
+    for (const auto& block : *blocks) {
+        if (!block.starts_with("dm-") && !block.starts_with("md")) continue;
+        const auto name = files.read_value("/sys/block/" + block + "/dm/name");
+        if (!name || !belongs_to(*name, group)) nodes.push_back("/dev/" + block);
+    }
+    return nodes;
+}
+
 /// --devices hides the groups on other disks from LVM, so their labels are read here. Their disks
 /// are not what this is about: one that can't be read is a note.
 void look_elsewhere(const Machine& machine, const std::vector<Disk>& others, Deadline deadline,
                     Situation& situation) {
-    for (const auto& disk : others) {
-        std::vector<std::string> nodes;
-        for (const auto& partition : disk.partitions)
-            nodes.push_back("/dev/" + partition);
-        if (nodes.empty()) nodes.push_back(disk.node);
-        for (const auto& node : nodes) {
-            const auto group =
-                machine.kernel.volume_group(node, deadline.clipped(machine.clock, elsewhere_limit));
-            if (!group) {
-                situation.elsewhere_unknown = true;
-                situation.notes.push_back(
-                    fmt::format("whether {} has a volume group called {} can't be told: {}", node,
-                                situation.layout.volume_group, group.error().message));
-            } else if (!group->empty()) {
-                situation.elsewhere.push_back({node, *group});
-            }
+    const auto unknown = [&](const std::string& what, const Error& error) {
+        situation.elsewhere_unknown = true;
+        situation.notes.push_back(
+            fmt::format("whether {} has a volume group called {} can't be told: {}", what,
+                        situation.layout.volume_group, error.message));
+    };
+    const auto nodes = nodes_elsewhere(machine.files, others, situation.layout.volume_group);
+    if (!nodes) return unknown("another disk", nodes.error());
+    for (const auto& node : *nodes) {
+        const auto group =
+            machine.kernel.volume_group(node, deadline.clipped(machine.clock, elsewhere_limit));
+        if (!group) {
+            unknown(node, group.error());
+        } else if (!group->empty()) {
+            situation.elsewhere.push_back({node, *group});
         }
     }
 }

@@ -83,7 +83,13 @@ Result<Json> do_volume_group(const Json& argument) {
         return fail(read.error());
     }
     const std::optional<LvmLabel>& label = *read;
-    return Json(label ? label->group : "");
+    if (!label || label->empty_area) {
+        return Json("");
+    }
+    if (label->group.empty()) {
+        return fail(Errc::malformed, "an LVM label that does not say of which group");
+    }
+    return Json(label->group);
 }
 
 Result<Json> do_identify(const Json& argument) {

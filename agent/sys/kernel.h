@@ -87,7 +87,8 @@ class Kernel {
     [[nodiscard]] virtual Result<bool> is_claimed(std::string_view node, Deadline deadline) = 0;
 
     /// The name of the LVM volume group that the disk or partition says it belongs to, read from
-    /// its first MiB; empty where it has no LVM label, or one without a group.
+    /// its first MiB; empty where it has no LVM label, or one of no group. `malformed` where the
+    /// label does not tell: a member may have no metadata area, or one that is ignored.
     [[nodiscard]] virtual Result<std::string> volume_group(std::string_view node,
                                                            Deadline deadline) = 0;
 

@@ -265,6 +265,15 @@ TEST_CASE("survey: groups on disks that are not ephemeral, where a new one is to
         CHECK(situation.elsewhere[0].name == "muster");
         CHECK(situation.notes.empty());
     }
+    SECTION("on what is stacked on such disks, too") {
+        machine.machine.sysfs.put("/sys/block/md0/size", "1\n");
+        machine.machine.sysfs.put("/sys/block/dm-7/dm/name", "crypt\n");
+        (void)machine.found();
+        for (const char* node : {"md0", "dm-7"}) {
+            const auto asked = std::string("volume_group /dev/") + node;
+            CHECK(std::ranges::find(machine.machine.called, asked) != machine.machine.called.end());
+        }
+    }
     SECTION("one that can't be read is a note, in time") {
         machine.machine.fault_at = 5; // two contents, two claims, the version
         machine.machine.fault = Fault::stuck;

@@ -86,6 +86,14 @@ std::expected<void, Failure> wipe(const Machine& machine, const WipeDisk& step, 
                                                   "was made; nothing was written to it",
                                                   node));
     }
+    const auto claimed = machine.kernel.is_claimed(node, deadline);
+    if (!claimed) return std::unexpected(disk_failure(claimed.error()));
+    if (*claimed) {
+        return failure("ephemeral-foreign-data",
+                       fmt::format("{} has come into use since the plan was made; nothing was "
+                                   "written to it",
+                                   node));
+    }
     for (const auto& extent : extents_of(step)) {
         const auto command = write_zeros(*blkdiscard, node, extent);
         if (auto done = must_run(machine, command, deadline); !done) return done;

@@ -351,11 +351,12 @@ def main(machine, arguments):
     began = time.monotonic()
     problems = run.run()
     took = time.monotonic() - began
+    # Before the console, which is long: of a failed run often no more than the beginning is kept.
+    for problem in problems:
+        print("%s: %s" % (who, problem))
     if problems and options.quiet:
         with open(run.console, encoding="utf-8", errors="replace") as file:
             print("\n".join(file.read().splitlines()[-200:]))
-    for problem in problems:
-        print("%s: %s" % (who, problem))
     print("%s: %s %s in %.1f s; %s" % (who, scenario.name, "FAILED" if problems else "passed", took,
                                        os.path.relpath(run.console)))
     if options.keep:

@@ -3,6 +3,7 @@
 #: disks 10
 #: size 32M
 #: modules md-mod raid1 dm-crypt
+#: time 240
 #: boot
 configure '{ "ephemeral": { "deadline": "2s" } }'
 

@@ -7,12 +7,17 @@
 
 #include "probes/block_devices.h"
 #include "probes/ephemeral.h"
+#include "probes/io_evidence.h"
 
 namespace muster::probes {
 namespace {
 
-// A disk shows in sysfs within milliseconds of its event; a look costs about one.
+// How soon the end of a read is seen where disks are waited for, too. A disk that comes tells so
+// by an event.
 constexpr Duration look_every = std::chrono::milliseconds(100);
+// EBS answers within milliseconds; after this witnesses are asked.
+constexpr Duration slow = std::chrono::seconds(1);
+constexpr Duration witness_limit = std::chrono::milliseconds(300);
 constexpr Duration identify_limit = std::chrono::seconds(5);
 constexpr std::uint32_t read_length = 4096;
 
@@ -120,8 +125,8 @@ std::vector<std::uint64_t> probe_offsets(std::uint64_t size) {
     return {0, aligned(size / 2), aligned(size - read_length)};
 }
 
-Finding probe_found(Kernel& kernel, const ExpectedVolume& volume, const Disk& disk,
-                    Deadline deadline) {
+/// What is wrong with a disk before anything is read from it; nothing where all is well so far.
+std::optional<Finding> objection(const ExpectedVolume& volume, const Disk& disk) {
     if (!disk.unknown.empty()) {
         return unknown("ebs", volume.name,
                        fmt::format("{}: {}", described(volume), disk.unknown.front()));
@@ -136,29 +141,192 @@ Finding probe_found(Kernel& kernel, const ExpectedVolume& volume, const Disk& di
                      fmt::format("{}: {} has {} bytes, expected {} at least", described(volume),
                                  disk.node, disk.size, *volume.min_size));
     }
-    const auto slowest =
-        kernel.read_blocks(disk.node, probe_offsets(disk.size), read_length, deadline);
-    if (slowest) {
+    return std::nullopt;
+}
+
+/// A volume that was found and is being read from.
+struct Reading {
+    std::size_t index = 0; ///< of the volume, and of its report
+    Disk disk;
+    std::unique_ptr<PendingIo> io;
+    Instant since;
+    Deadline limit;
+    nlohmann::json before; ///< what was witnessed when it was slow
+};
+
+nlohmann::json facts_of(const Disk& disk) {
+    return {{"device", disk.node}, {"serial", disk.serial}, {"size", disk.size}};
+}
+
+Finding finding_of(const ExpectedVolume& volume, const Disk& disk, const Result<Duration>& took) {
+    if (took) {
         auto finding = pass("ebs", volume.name,
                             fmt::format("{}: {} answers reads", described(volume), disk.node));
-        finding.evidence = {{"device", disk.node},
-                            {"serial", disk.serial},
-                            {"size", disk.size},
-                            {"slowest_read_seconds", seconds(*slowest)}};
+        finding.evidence = facts_of(disk);
+        finding.evidence["slowest_read_seconds"] = seconds(*took);
         return finding;
     }
-    const auto& error = slowest.error();
-    if (error.code == Errc::stuck) {
-        return failed("ebs", volume.name, "ebs-stuck",
-                      fmt::format("{}: reads of {} neither succeed nor fail: {}", described(volume),
-                                  disk.node, error.message));
-    }
-    if (error.code == Errc::io) {
-        return failed("ebs", volume.name, "ebs-io-error",
-                      fmt::format("{}: {}", described(volume), error.message));
-    }
-    return unknown("ebs", volume.name, fmt::format("{}: {}", described(volume), error.message));
+    const auto& [code, message] = took.error();
+    auto finding = code == Errc::io ? failed("ebs", volume.name, "ebs-io-error",
+                                             fmt::format("{}: {}", described(volume), message))
+                                    : unknown("ebs", volume.name,
+                                              fmt::format("{}: {}", described(volume), message));
+    finding.evidence = facts_of(disk);
+    return finding;
 }
+
+/// The volumes that are waited for, and those that are read from: side by side, so that four stuck
+/// ones take the time of one.
+class Search {
+  public:
+    Search(const Files& files, Kernel& kernel, Clock& clock,
+           const std::vector<ExpectedVolume>& expected, Duration io_deadline, Deadline deadline,
+           const WaitNotice& notice)
+        : files_(files), kernel_(kernel), clock_(clock), expected_(expected),
+          io_deadline_(io_deadline), deadline_(deadline), notice_(notice), start_(clock.now()),
+          watch_(kernel.watch_blocks()), reports_(expected.size()) {
+        for (std::size_t i = 0; i < expected.size(); ++i)
+            sought_.insert(i);
+    }
+
+    std::vector<VolumeReport> run() {
+        while (true) {
+            if (!sought_.empty()) look();
+            std::erase_if(readings_, [this](Reading& reading) { return is_over(reading); });
+            if (sought_.empty() && readings_.empty()) return std::move(reports_);
+            wait();
+        }
+    }
+
+  private:
+    void look() {
+        ++polls_;
+        const auto disks = read_disks(files_, kernel_);
+        Look look(kernel_, clock_, disks.value_or(std::vector<Disk>{}), deadline_);
+        std::erase_if(sought_, [&](std::size_t index) {
+            const auto& volume = expected_[index];
+            const auto disk = find(look, volume);
+            if (!disk && !limit_of(volume).passed(clock_)) {
+                notice_(fmt::format("waiting for EBS volume {}", described(volume)),
+                        limit_of(volume).at);
+                return false;
+            }
+            reports_[index].wait = {.what = "ebs " + volume.name,
+                                    .seconds = seconds(clock_.now() - start_),
+                                    .polls = polls_,
+                                    .outcome = disk ? "found" : "gave up"};
+            if (disk) {
+                begin(index, *disk);
+            } else {
+                reports_[index].finding = not_found(volume, disks, look);
+            }
+            return true;
+        });
+    }
+
+    void begin(std::size_t index, const Disk& disk) {
+        const auto& volume = expected_[index];
+        auto& finding = reports_[index].finding;
+        if (auto objected = objection(volume, disk)) {
+            finding = std::move(*objected);
+            return;
+        }
+        auto io = kernel_.start_read(disk.node, probe_offsets(disk.size), read_length);
+        if (!io) {
+            finding = finding_of(volume, disk, fail(io.error()));
+            return;
+        }
+        readings_.push_back({.index = index,
+                             .disk = disk,
+                             .io = std::move(*io),
+                             .since = clock_.now(),
+                             .limit = deadline_.clipped(clock_, io_deadline_)});
+    }
+
+    bool is_over(Reading& reading) {
+        const auto& volume = expected_[reading.index];
+        auto& finding = reports_[reading.index].finding;
+        if (reading.io->ended({clock_.now()})) {
+            finding = finding_of(volume, reading.disk, reading.io->result());
+            return true;
+        }
+        const auto hangs_for = clock_.now() - reading.since;
+        if (reading.limit.passed(clock_)) {
+            finding = stuck(volume, reading);
+            return true;
+        }
+        if (hangs_for >= slow && reading.before.is_null()) {
+            reading.before = io_evidence(files_, kernel_, reading.disk.name,
+                                         deadline_.clipped(clock_, witness_limit));
+            notice_(fmt::format("reads of EBS volume {} have not come back", described(volume)),
+                    reading.limit.at);
+        }
+        return false;
+    }
+
+    Finding stuck(const ExpectedVolume& volume, const Reading& reading) {
+        const auto took = clock_.now() - reading.since;
+        const auto message =
+            fmt::format("{}: reads of {} have neither succeeded nor failed in {:.1f} s",
+                        described(volume), reading.disk.node, seconds(took));
+        // One that was found when the boot job's time was nearly up had no time to answer.
+        auto finding = took >= io_deadline_ ? failed("ebs", volume.name, "ebs-stuck", message)
+                                            : unknown("ebs", volume.name, message);
+        finding.evidence = facts_of(reading.disk);
+        finding.evidence["when_slow"] = reading.before;
+        finding.evidence["when_given_up"] =
+            io_evidence(files_, kernel_, reading.disk.name, Deadline::in(clock_, witness_limit));
+        return finding;
+    }
+
+    Finding not_found(const ExpectedVolume& volume, const Result<std::vector<Disk>>& disks,
+                      const Look& look) const {
+        if (!disks) return unknown("ebs", volume.name, disks.error().message);
+        if (const auto doubt = look.doubt(); !doubt.empty()) {
+            return unknown("ebs", volume.name,
+                           fmt::format("{}: not found, but it may be a disk that does not say "
+                                       "what it is: {}",
+                                       described(volume), doubt));
+        }
+        return failed("ebs", volume.name, "ebs-missing",
+                      fmt::format("{}: not there after {:.0f} s; attaching it has failed or is "
+                                  "slow, and a new instance is quicker",
+                                  described(volume), seconds(clock_.now() - start_)));
+    }
+
+    [[nodiscard]] Deadline limit_of(const ExpectedVolume& volume) const {
+        return {std::min(deadline_.at, start_ + volume.deadline)};
+    }
+
+    /// Until something may have happened: a disk has come or gone, a read has ended, time is up.
+    void wait() {
+        Instant until = Instant::max();
+        for (const auto index : sought_)
+            until = std::min(until, limit_of(expected_[index]).at);
+        for (const auto& reading : readings_)
+            until = std::min(until, reading.limit.at);
+        if (!readings_.empty()) until = std::min(until, clock_.now() + look_every);
+        if (sought_.empty()) {
+            (void)readings_.front().io->ended({until});
+        } else {
+            watch_->wait(until);
+        }
+    }
+
+    const Files& files_;
+    Kernel& kernel_;
+    Clock& clock_;
+    const std::vector<ExpectedVolume>& expected_;
+    Duration io_deadline_;
+    Deadline deadline_;
+    const WaitNotice& notice_;
+    Instant start_;
+    std::unique_ptr<BlockWatch> watch_;
+    std::vector<VolumeReport> reports_;
+    std::set<std::size_t> sought_;
+    std::vector<Reading> readings_;
+    unsigned polls_ = 0;
+};
 
 } // namespace
 
@@ -166,52 +334,7 @@ std::vector<VolumeReport> probe_volumes(const Files& files, Kernel& kernel, Cloc
                                         const std::vector<ExpectedVolume>& expected,
                                         Duration io_deadline, Deadline deadline,
                                         const WaitNotice& notice) {
-    const Instant start = clock.now();
-    std::vector<VolumeReport> reports(expected.size());
-    std::set<std::size_t> sought;
-    for (std::size_t i = 0; i < expected.size(); ++i)
-        sought.insert(i);
-
-    for (unsigned polls = 1; !sought.empty(); ++polls) {
-        const auto disks = read_disks(files, kernel);
-        Look look(kernel, clock, disks.value_or(std::vector<Disk>{}), deadline);
-        for (auto next = sought.begin(); next != sought.end();) {
-            const auto& volume = expected[*next];
-            auto& report = reports[*next];
-            const Deadline limit{std::min(deadline.at, start + volume.deadline)};
-            const auto disk = find(look, volume);
-            if (!disk && !limit.passed(clock)) {
-                notice(fmt::format("waiting for EBS volume {}", described(volume)), limit.at);
-                ++next;
-                continue;
-            }
-            report.wait = {.what = "ebs " + volume.name,
-                           .seconds = seconds(clock.now() - start),
-                           .polls = polls,
-                           .outcome = disk ? "found" : "gave up"};
-            if (disk) {
-                report.finding =
-                    probe_found(kernel, volume, *disk, deadline.clipped(clock, io_deadline));
-            } else if (!disks) {
-                report.finding = unknown("ebs", volume.name, disks.error().message);
-            } else if (const auto doubt = look.doubt(); !doubt.empty()) {
-                report.finding = unknown(
-                    "ebs", volume.name,
-                    fmt::format("{}: not found, but it may be a disk that does not say what it is: "
-                                "{}",
-                                described(volume), doubt));
-            } else {
-                report.finding = failed(
-                    "ebs", volume.name, "ebs-missing",
-                    fmt::format("{}: not there after {:.0f} s; attaching it has failed or is "
-                                "slow, and a new instance is quicker",
-                                described(volume), report.wait.seconds));
-            }
-            next = sought.erase(next);
-        }
-        if (!sought.empty()) clock.sleep_until(clock.now() + look_every);
-    }
-    return reports;
+    return Search(files, kernel, clock, expected, io_deadline, deadline, notice).run();
 }
 
 std::vector<ExpectedVolume> volumes_of(const Mapping& mapping) {

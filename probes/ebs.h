@@ -30,9 +30,9 @@ struct VolumeReport {
     Wait wait;
 };
 
-/// Waits for every volume side by side, each to its own deadline, then reads each at its start,
-/// middle and end, past the page cache. `io_deadline`: a volume that has not answered by then is
-/// stuck.
+/// Waits for every volume side by side, each to its own deadline, woken by the kernel's events;
+/// reads each that is found at its start, middle and end, past the page cache. `io_deadline`: a
+/// volume that has not answered by then is stuck; what kernel and volume say of it is evidence.
 [[nodiscard]] std::vector<VolumeReport> probe_volumes(const Files& files, Kernel& kernel,
                                                       Clock& clock,
                                                       const std::vector<ExpectedVolume>& expected,

@@ -86,6 +86,10 @@ class Call : public IsolatedCall {
         : clock_(clock), started_(clock.now()), socket_(std::move(socket)),
           memory_(std::move(memory)) {}
 
+    [[nodiscard]] bool ready(Deadline deadline) override {
+        return !socket_ || readable(socket_.get(), clock_, deadline);
+    }
+
     [[nodiscard]] Result<std::string> wait(Deadline deadline) override {
         if (!socket_) {
             return fail(Errc::internal, "this call was waited for before");

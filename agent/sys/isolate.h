@@ -23,6 +23,8 @@ using IsolatedFunction = std::string (*)(std::string_view argument);
 class IsolatedCall {
   public:
     virtual ~IsolatedCall() = default;
+    /// Whether the answer is there; waits for it until the deadline, and gives nothing up then.
+    [[nodiscard]] virtual bool ready(Deadline deadline) = 0;
     /// The function's answer. At the deadline `stuck`: the helper is sent SIGKILL and left to it;
     /// nobody ever waits for it. `internal` where the helper died without an answer (the message
     /// says of which signal). To be asked once; a call that is destroyed before is abandoned too.

@@ -1,11 +1,15 @@
 #include "agent/sys/kernel.h"
 
 #include <cerrno>
+#include <map>
+#include <mutex>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #include "agent/sys/blocks.h"
+#include "agent/sys/file_probe.h"
+#include "agent/sys/kernel_log.h"
 #include "agent/sys/lvm_label.h"
 #include "agent/sys/mounter.h"
 #include "agent/sys/nvme.h"
@@ -32,6 +36,24 @@ Result<Json> do_read_blocks(const Json& argument) {
         return fail(slowest.error());
     }
     return Json(slowest->count());
+}
+
+Result<Json> do_write(const Json& argument) {
+    const auto took = write_and_read_back(argument.at("folder").get<std::string>());
+    if (!took) {
+        return fail(took.error());
+    }
+    return Json(took->count());
+}
+
+Result<Json> do_log_page(const Json& argument) {
+    auto bytes = read_log_page(argument.at("node").get<std::string>(),
+                               argument.at("page").get<std::uint8_t>(),
+                               argument.at("length").get<std::uint32_t>());
+    if (!bytes) {
+        return fail(std::move(bytes.error()));
+    }
+    return Json(std::move(*bytes));
 }
 
 Result<Json> do_content(const Json& argument) {
@@ -148,6 +170,26 @@ DiskContent to_content(const Json& answer) {
     return content;
 }
 
+class IsolatedIo : public PendingIo {
+  public:
+    IsolatedIo(std::string what, std::shared_ptr<IsolatedCall> call)
+        : what_(std::move(what)), call_(std::move(call)) {}
+
+    [[nodiscard]] bool ended(Deadline deadline) override { return call_->ready(deadline); }
+
+    [[nodiscard]] Result<Duration> result() override {
+        const auto answer = wire::finish(*call_, Deadline{});
+        if (!answer) {
+            return fail(answer.error(), what_);
+        }
+        return Duration(answer->get<Duration::rep>());
+    }
+
+  private:
+    std::string what_;
+    std::shared_ptr<IsolatedCall> call_;
+};
+
 class LinuxKernel : public Kernel {
   public:
     explicit LinuxKernel(Isolate& isolate) : isolate_(isolate) {}
@@ -166,16 +208,15 @@ class LinuxKernel : public Kernel {
         return DeviceNumber{gnu_dev_major(status.st_rdev), gnu_dev_minor(status.st_rdev)};
     }
 
-    [[nodiscard]] Result<Duration> read_blocks(std::string_view node,
-                                               const std::vector<std::uint64_t>& offsets,
-                                               std::uint32_t length, Deadline deadline) override {
-        const auto answer =
-            wire::call(isolate_, serve<do_read_blocks>,
-                       Json{{"node", node}, {"offsets", offsets}, {"length", length}}, deadline);
-        if (!answer) {
-            return fail(answer.error(), "reading " + std::string(node));
-        }
-        return Duration(answer->get<Duration::rep>());
+    [[nodiscard]] Result<std::unique_ptr<PendingIo>>
+    start_read(std::string_view node, const std::vector<std::uint64_t>& offsets,
+               std::uint32_t length) override {
+        return start("reading " + std::string(node), serve<do_read_blocks>,
+                     Json{{"node", node}, {"offsets", offsets}, {"length", length}});
+    }
+
+    [[nodiscard]] Result<std::unique_ptr<PendingIo>> start_write(std::string_view folder) override {
+        return start("writing a file", serve<do_write>, Json{{"folder", folder}});
     }
 
     [[nodiscard]] Result<DiskContent> content(std::string_view node, Deadline deadline) override {
@@ -214,6 +255,21 @@ class LinuxKernel : public Kernel {
         return answer->get<std::string>();
     }
 
+    [[nodiscard]] Result<std::string> log_page(std::string_view node, std::uint8_t page,
+                                               std::uint32_t length, Deadline deadline) override {
+        const auto answer =
+            wire::call(isolate_, serve<do_log_page>,
+                       Json{{"node", node}, {"page", page}, {"length", length}}, deadline);
+        if (!answer) {
+            return fail(answer.error(), "asking " + std::string(node));
+        }
+        return answer->get<std::string>();
+    }
+
+    [[nodiscard]] Result<std::vector<std::string>> log_records() override {
+        return read_kernel_log("/dev/kmsg");
+    }
+
     [[nodiscard]] Result<Space> space(std::string_view path, Deadline deadline) override {
         const auto answer = wire::call(isolate_, serve<do_space>, Json{{"path", path}}, deadline);
         if (!answer) {
@@ -245,7 +301,25 @@ class LinuxKernel : public Kernel {
     }
 
   private:
+    [[nodiscard]] Result<std::unique_ptr<PendingIo>>
+    start(const std::string& what, IsolatedFunction function, const Json& argument) {
+        const std::lock_guard guard(mutex_);
+        auto& outstanding = outstanding_[what];
+        if (!outstanding || outstanding->ready(Deadline{})) {
+            auto call = wire::start(isolate_, function, argument);
+            if (!call) {
+                return fail(call.error(), what);
+            }
+            outstanding = std::move(*call);
+        }
+        return std::make_unique<IsolatedIo>(what, outstanding);
+    }
+
     Isolate& isolate_;
+    std::mutex mutex_;
+    /// The last I/O of a kind on a device. Whoever asked may have given it up: while it hangs it is
+    /// all that anybody gets, or each look at a stuck volume would leave another helper there.
+    std::map<std::string, std::shared_ptr<IsolatedCall>> outstanding_;
 };
 
 } // namespace

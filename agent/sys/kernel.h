@@ -50,6 +50,18 @@ struct Space {
     std::uint64_t inodes_free = 0;
 };
 
+/// I/O under way, to see whether a device is alive. A device that hangs gets no second reader (or
+/// writer) while the first one hangs, whoever asks and has given up meanwhile: to start one is then
+/// to go on waiting for the first.
+class PendingIo {
+  public:
+    virtual ~PendingIo() = default;
+    /// Whether it has ended, one way or the other; waits for that until the deadline.
+    [[nodiscard]] virtual bool ended(Deadline deadline) = 0;
+    /// Once it has ended: how long the slowest part took, or why it failed. To be asked once.
+    [[nodiscard]] virtual Result<Duration> result() = 0;
+};
+
 struct MountRequest {
     std::string source;               ///< block device
     std::string target;               ///< folder; made when missing
@@ -68,13 +80,18 @@ class Kernel {
     /// device.
     [[nodiscard]] virtual Result<DeviceNumber> block_device(std::string_view node) = 0;
 
-    /// Reads `length` bytes at each of `offsets`, past the page cache (O_DIRECT), and gives how
-    /// long the slowest took. `io` where the device answers with an error. The bytes themselves are
-    /// not looked at. Offsets are rounded down to a sector, the length up; `malformed` beyond the
-    /// end.
-    [[nodiscard]] virtual Result<Duration> read_blocks(std::string_view node,
-                                                       const std::vector<std::uint64_t>& offsets,
-                                                       std::uint32_t length, Deadline deadline) = 0;
+    /// Reads `length` bytes at each of `offsets`, past the page cache (O_DIRECT). `io` where the
+    /// device answers with an error. The bytes themselves are not looked at. Offsets are rounded
+    /// down to a sector, the length up; `malformed` beyond the end.
+    [[nodiscard]] virtual Result<std::unique_ptr<PendingIo>>
+    start_read(std::string_view node, const std::vector<std::uint64_t>& offsets,
+               std::uint32_t length) = 0;
+
+    /// Writes a file of ours, 4 KiB of noise in `folder` (made when missing, its parent is not),
+    /// syncs it, reads it back past the page cache and removes it. `read_only`, `full`, `io` (also
+    /// where something else is read back than was written), `denied`.
+    [[nodiscard]] virtual Result<std::unique_ptr<PendingIo>>
+    start_write(std::string_view folder) = 0;
 
     /// What is on the disk, all signatures of it, backup copies too (a GPT is "PMBR", "gpt",
     /// "gpt"). Whatever could not be read is an error, never "no signature". Reads regular files
@@ -97,6 +114,16 @@ class Kernel {
     /// no NVMe disk.
     [[nodiscard]] virtual Result<std::string> identify(std::string_view node,
                                                        Deadline deadline) = 0;
+
+    /// The first `length` bytes (a multiple of 4, 4096 at most) of an NVMe log page (admin command
+    /// 02h). Errors as of `identify`; `io` with the controller's status where it has no such page.
+    [[nodiscard]] virtual Result<std::string> log_page(std::string_view node, std::uint8_t page,
+                                                       std::uint32_t length, Deadline deadline) = 0;
+
+    /// The records of the kernel's log since boot, as far as it still has them: raw ones of
+    /// /dev/kmsg (Documentation/ABI/testing/dev-kmsg), 8 KiB each and 20,000 of them at most, the
+    /// newest. Memory of the kernel's own, so nothing here can hang.
+    [[nodiscard]] virtual Result<std::vector<std::string>> log_records() = 0;
 
     [[nodiscard]] virtual Result<Space> space(std::string_view path, Deadline deadline) = 0;
 

@@ -20,6 +20,8 @@ std::string_view to_string(Errc code) {
     case Errc::too_large: return "too_large";
     case Errc::conflict: return "conflict";
     case Errc::io: return "io";
+    case Errc::read_only: return "read_only";
+    case Errc::full: return "full";
     case Errc::stuck: return "stuck";
     case Errc::failed: return "failed";
     case Errc::interrupted: return "interrupted";
@@ -45,6 +47,8 @@ bool is_retryable(Errc code) {
     case Errc::too_large:
     case Errc::conflict:
     case Errc::io:
+    case Errc::read_only:
+    case Errc::full:
     case Errc::stuck:
     case Errc::failed:
     case Errc::interrupted:
@@ -72,17 +76,17 @@ Errc errc_of(int error_number) {
     case ENODEV:
     case ENXIO: return Errc::absent;
     case EACCES:
-    case EPERM:
-    case EROFS: return Errc::denied;
+    case EPERM: return Errc::denied;
+    case EROFS: return Errc::read_only;
+    case ENOSPC:
+    case EDQUOT: return Errc::full;
     case EINVAL:
     case ENAMETOOLONG:
     case EISDIR:
     case ELOOP:
     case ENOTBLK: return Errc::malformed;
     case E2BIG:
-    case EFBIG:
-    case ENOSPC:
-    case EDQUOT: return Errc::too_large;
+    case EFBIG: return Errc::too_large;
     case EBUSY:
     case EEXIST:
     case ESTALE: return Errc::conflict;

@@ -25,6 +25,8 @@ enum class Errc {
     too_large,    ///< more than the bound that was set for it
     conflict,     ///< the world is not as it was a moment ago, or two sources contradict each other
     io,           ///< the device answered with an I/O error
+    read_only,    ///< the filesystem takes no writes (EROFS)
+    full,         ///< no room, or no inode, is left (ENOSPC, EDQUOT)
     stuck,        ///< the device or program neither succeeded nor failed within the deadline
     failed,       ///< a program ran and said no (exit status other than 0)
     interrupted,  ///< we were told to stop

@@ -34,13 +34,13 @@ std::string serve(std::string_view argument, Result<Json> (*work)(const Json&)) 
                        {"message", result.error().message}});
 }
 
-Result<Json> call(Isolate& isolate, IsolatedFunction function, const Json& argument,
-                  Deadline deadline) {
-    auto started = isolate.start(function, encode(argument));
-    if (!started) {
-        return fail(std::move(started.error()));
-    }
-    auto bytes = (*started)->wait(deadline);
+Result<std::unique_ptr<IsolatedCall>> start(Isolate& isolate, IsolatedFunction function,
+                                            const Json& argument) {
+    return isolate.start(function, encode(argument));
+}
+
+Result<Json> finish(IsolatedCall& call, Deadline deadline) {
+    auto bytes = call.wait(deadline);
     if (!bytes) {
         return fail(std::move(bytes.error()));
     }
@@ -57,6 +57,15 @@ Result<Json> call(Isolate& isolate, IsolatedFunction function, const Json& argum
     } catch (const std::exception& exception) {
         return fail(Errc::internal, exception.what());
     }
+}
+
+Result<Json> call(Isolate& isolate, IsolatedFunction function, const Json& argument,
+                  Deadline deadline) {
+    auto started = start(isolate, function, argument);
+    if (!started) {
+        return fail(std::move(started.error()));
+    }
+    return finish(**started, deadline);
 }
 
 } // namespace muster::wire

@@ -29,8 +29,31 @@ class FakeWatch : public BlockWatch {
     std::function<void()> meanwhile_;
 };
 
-/// Answers are laid out per node (for `space` and `mount`: per path); what was not laid out fails
-/// the test. An answer of `stuck` takes until the deadline, if there is a clock.
+/// I/O that ends after a while, or at once with an error, or never.
+class FakeIo : public PendingIo {
+  public:
+    FakeIo(FakeClock* clock, Result<Duration> result)
+        : clock_(clock), result_(std::move(result)),
+          end_(clock == nullptr ? Instant{} : clock->now() + result_.value_or(Duration::zero())) {}
+
+    [[nodiscard]] bool ended(Deadline deadline) override {
+        if (clock_ == nullptr) return true;
+        const bool stuck = !result_ && result_.error().code == Errc::stuck;
+        if (!stuck && end_ <= clock_->now()) return true;
+        const bool in_time = !stuck && end_ <= deadline.at;
+        clock_->sleep_until(in_time ? end_ : deadline.at);
+        return in_time;
+    }
+    [[nodiscard]] Result<Duration> result() override { return result_; }
+
+  private:
+    FakeClock* clock_;
+    Result<Duration> result_;
+    Instant end_;
+};
+
+/// Answers are laid out per node (for `space`, `mount` and writes: per path); what was not laid out
+/// fails the test. An answer of `stuck` takes until the deadline, if there is a clock.
 class FakeKernel : public Kernel {
   public:
     explicit FakeKernel(FakeClock* clock = nullptr) : clock_(clock) {}
@@ -44,6 +67,9 @@ class FakeKernel : public Kernel {
     // `fake.devices["/dev/nvme1n1"].set(DeviceNumber{259, 1})`; `add` lays out one after another.
     std::map<std::string, FakeAnswers<DeviceNumber>> devices;
     std::map<std::string, FakeAnswers<Duration>> reads;
+    std::map<std::string, FakeAnswers<Duration>> writes; ///< by folder
+    std::map<std::string, FakeAnswers<std::string>> log_pages;
+    Result<std::vector<std::string>> log = std::vector<std::string>{};
     std::map<std::string, FakeAnswers<DiskContent>> contents;
     std::map<std::string, FakeAnswers<std::string>> identities;
     std::map<std::string, FakeAnswers<bool>> claims;
@@ -55,6 +81,7 @@ class FakeKernel : public Kernel {
 
     // What was asked, in order.
     std::vector<Read> was_read;
+    std::vector<std::string> was_written;
     std::vector<std::string> was_probed;
     std::vector<MountRequest> was_mounted;
 
@@ -62,15 +89,16 @@ class FakeKernel : public Kernel {
         return answer(devices, "block_device", node);
     }
 
-    [[nodiscard]] Result<Duration> read_blocks(std::string_view node,
-                                               const std::vector<std::uint64_t>& offsets,
-                                               std::uint32_t length, Deadline deadline) override {
+    [[nodiscard]] Result<std::unique_ptr<PendingIo>>
+    start_read(std::string_view node, const std::vector<std::uint64_t>& offsets,
+               std::uint32_t length) override {
         was_read.push_back({std::string(node), offsets, length});
-        auto result = timed(answer(reads, "read_blocks", node), deadline);
-        if (result && clock_ != nullptr) {
-            clock_->advance(*result);
-        }
-        return result;
+        return std::make_unique<FakeIo>(clock_, answer(reads, "start_read", node));
+    }
+
+    [[nodiscard]] Result<std::unique_ptr<PendingIo>> start_write(std::string_view folder) override {
+        was_written.emplace_back(folder);
+        return std::make_unique<FakeIo>(clock_, answer(writes, "start_write", folder));
     }
 
     [[nodiscard]] Result<DiskContent> content(std::string_view node, Deadline deadline) override {
@@ -90,6 +118,15 @@ class FakeKernel : public Kernel {
     [[nodiscard]] Result<std::string> identify(std::string_view node, Deadline deadline) override {
         return timed(answer(identities, "identify", node), deadline);
     }
+
+    /// Where none was laid out there is no such page.
+    [[nodiscard]] Result<std::string> log_page(std::string_view node, std::uint8_t, std::uint32_t,
+                                               Deadline deadline) override {
+        if (!log_pages.contains(std::string(node))) return fail(Errc::io, "NVMe status 265");
+        return timed(answer(log_pages, "log_page", node), deadline);
+    }
+
+    [[nodiscard]] Result<std::vector<std::string>> log_records() override { return log; }
 
     [[nodiscard]] Result<Space> space(std::string_view path, Deadline deadline) override {
         return timed(answer(spaces, "space", path), deadline);

@@ -287,8 +287,18 @@ class FakeMachine : public Kernel {
         effect({}, "mount", [&] { volume->mounts.push_back(request.target); });
         return {};
     }
-    [[nodiscard]] Result<Duration> read_blocks(std::string_view, const std::vector<std::uint64_t>&,
-                                               std::uint32_t, Deadline) override {
+    [[nodiscard]] Result<std::unique_ptr<PendingIo>>
+    start_read(std::string_view, const std::vector<std::uint64_t>&, std::uint32_t) override {
+        return fail(Errc::internal, "not in this fake");
+    }
+    [[nodiscard]] Result<std::unique_ptr<PendingIo>> start_write(std::string_view) override {
+        return fail(Errc::internal, "not in this fake");
+    }
+    [[nodiscard]] Result<std::string> log_page(std::string_view, std::uint8_t, std::uint32_t,
+                                               Deadline) override {
+        return fail(Errc::internal, "not in this fake");
+    }
+    [[nodiscard]] Result<std::vector<std::string>> log_records() override {
         return fail(Errc::internal, "not in this fake");
     }
     [[nodiscard]] Result<std::string> identify(std::string_view, Deadline) override {

@@ -125,10 +125,17 @@ class FuzzedKernel : public Kernel {
         }
         return *number;
     }
-    Result<Duration> read_blocks(std::string_view, const std::vector<std::uint64_t>&, std::uint32_t,
-                                 Deadline) override {
+    Result<std::unique_ptr<PendingIo>>
+    start_read(std::string_view, const std::vector<std::uint64_t>&, std::uint32_t) override {
         return unexpected();
     }
+    Result<std::unique_ptr<PendingIo>> start_write(std::string_view) override {
+        return unexpected();
+    }
+    Result<std::string> log_page(std::string_view, std::uint8_t, std::uint32_t, Deadline) override {
+        return unexpected();
+    }
+    Result<std::vector<std::string>> log_records() override { return unexpected(); }
     Result<DiskContent> content(std::string_view, Deadline) override { return unexpected(); }
     Result<std::string> identify(std::string_view, Deadline) override { return unexpected(); }
     Result<bool> is_claimed(std::string_view, Deadline) override { return unexpected(); }

@@ -237,6 +237,54 @@ TEST_CASE("ebs: there, and sick") {
     }
 }
 
+TEST_CASE("ebs: stuck ones take the time of one, and witnesses are heard") {
+    Machine machine;
+    std::vector<ExpectedVolume> expected;
+    for (std::uint32_t i = 1; i <= 4; ++i) {
+        const auto name = fmt::format("nvme{}n1", i);
+        const auto id = fmt::format("vol0{}", i);
+        machine.nvme(name, i, id, "");
+        machine.kernel.reads["/dev/" + name].set(fail(Errc::stuck, "x"));
+        machine.sysfs.put("/sys/block/" + name + "/inflight", fmt::format("{} 0\n", i));
+        expected.push_back({.name = id, .volume_id = id});
+    }
+    machine.nvme("nvme5n1", 5, "vol05", "");
+    expected.push_back({.name = "well", .volume_id = "vol05"});
+    const auto reports = machine.probe(expected);
+    for (std::size_t i = 0; i < 4; ++i) {
+        const auto& finding = reports[i].finding;
+        CHECK(finding.code == "ebs-stuck");
+        CHECK(finding.evidence["when_slow"]["in_flight"]["reads"] == i + 1);
+        CHECK(finding.evidence["when_given_up"]["in_flight"]["reads"] == i + 1);
+        CHECK_THAT(finding.message, Catch::Contains("neither succeeded nor failed in 30.0 s"));
+    }
+    CHECK(reports[4].finding.status == Status::pass);
+    CHECK(machine.clock.elapsed() == 30s);
+    CHECK(machine.kernel.was_read.size() == 5); // one reader each
+}
+
+TEST_CASE("ebs: one that had no time to answer is not called stuck") {
+    Machine machine;
+    machine.nvme("nvme1n1", 1, "vol0aa", "sdf");
+    machine.kernel.reads["/dev/nvme1n1"].set(fail(Errc::stuck, "x"));
+    const auto report = machine.probe(std::vector{by_id}, 12s)[0];
+    CHECK(report.finding.status == Status::unknown);
+    CHECK(machine.clock.elapsed() == 12s);
+}
+
+TEST_CASE("ebs: a late one is read while others are waited for") {
+    Machine machine;
+    machine.nvme("nvme1n1", 1, "vol0aa", "");
+    machine.kernel.reads["/dev/nvme1n1"].set(4s);
+    machine.clock.at = 20s;
+    machine.clock.event = [&] { machine.nvme("nvme2n1", 2, "vol0bb", ""); };
+    const auto reports = machine.probe({by_id, {.name = "late", .volume_id = "vol0bb"}});
+    CHECK(reports[0].finding.evidence["slowest_read_seconds"] == 4);
+    CHECK(reports[1].finding.status == Status::pass);
+    CHECK(reports[1].wait.seconds == Approx(20).margin(0.11));
+    CHECK(machine.clock.elapsed() < 20200ms);
+}
+
 TEST_CASE("ebs: a disk that does not say its name may be the missing one") {
     Machine machine;
     machine.nvme("nvme1n1", 1, "vol0aa", "sdf");

@@ -14,6 +14,7 @@
 #include "agent/sys/mounter.h"
 #include "agent/sys/remains.h"
 #include "tests/catch.h"
+#include "tests/sys/processes.h"
 
 using namespace muster;
 using namespace std::chrono_literals;
@@ -71,6 +72,16 @@ struct Fixture {
             result.insert(signature.type);
         }
         return result;
+    }
+    [[nodiscard]] Result<Duration> read_blocks(const std::string& node,
+                                               const std::vector<std::uint64_t>& offsets,
+                                               std::uint32_t length) const {
+        return ended(kernel->start_read(node, offsets, length));
+    }
+    [[nodiscard]] Result<Duration> ended(Result<std::unique_ptr<PendingIo>> io) const {
+        REQUIRE(io);
+        CHECK((*io)->ended(Deadline::in(*clock, 10s)));
+        return (*io)->result();
     }
     /// The image as a block device; empty where there is none to be had.
     std::string attach() {
@@ -332,7 +343,7 @@ TEST_CASE_METHOD(Fixture, "content and reads: what is no disk is an error, never
     const auto soon = Deadline::in(*clock, 10s);
     const auto code = [&](const std::string& node) {
         const auto content = kernel->content(node, soon);
-        const auto read = kernel->read_blocks(node, {0}, 512, soon);
+        const auto read = read_blocks(node, {0}, 512);
         REQUIRE_FALSE(content);
         REQUIRE_FALSE(read);
         CHECK(content.error().code == read.error().code);
@@ -349,11 +360,88 @@ TEST_CASE_METHOD(Fixture, "content and reads: what is no disk is an error, never
 }
 
 TEST_CASE_METHOD(Fixture, "reads: time, rounding, bounds") {
-    const auto soon = Deadline::in(*clock, 10s);
-    CHECK(kernel->read_blocks(image, {0, kMiB, 63 * kMiB}, 4096, soon).value() > 0s);
-    CHECK(kernel->read_blocks(image, {64 * kMiB}, 4096, soon).error().code == Errc::malformed);
-    CHECK(kernel->read_blocks(image, {0}, 0, soon).error().code == Errc::malformed);
-    CHECK(kernel->read_blocks(image, {0}, 17 << 20, soon).error().code == Errc::malformed);
+    CHECK(read_blocks(image, {0, kMiB, 63 * kMiB}, 4096).value() > 0s);
+    CHECK(read_blocks(image, {64 * kMiB}, 4096).error().code == Errc::malformed);
+    CHECK(read_blocks(image, {0}, 0).error().code == Errc::malformed);
+    CHECK(read_blocks(image, {0}, 17 << 20).error().code == Errc::malformed);
+}
+
+TEST_CASE_METHOD(Fixture, "a file written and read back: no trace of it stays") {
+    const auto probe = folder / "var";
+    CHECK(ended(kernel->start_write(probe.string())).value() > 0s);
+    CHECK(fs::is_directory(probe));
+    CHECK(fs::is_empty(probe));
+    // What somebody has put in its place is not written to.
+    std::ofstream(folder / "theirs") << "theirs";
+    fs::create_symlink(folder / "theirs", probe / ".muster-probe");
+    CHECK(ended(kernel->start_write(probe.string())));
+    CHECK(fs::file_size(folder / "theirs") == 6);
+    CHECK(fs::is_empty(probe));
+    fs::create_directory_symlink(probe, folder / "link");
+    const auto code = [&](const std::string& path) {
+        return ended(kernel->start_write(path)).error().code;
+    };
+    CHECK(code(folder / "link") == Errc::absent); // ENOTDIR: a link is followed nowhere
+    CHECK(code(folder / "none" / "none") == Errc::absent);
+    CHECK(code(image) == Errc::absent);
+}
+
+TEST_CASE_METHOD(Fixture, "a file written and read back: full, out of inodes, read-only") {
+    const auto mnt = folder / "mnt";
+    fs::create_directory(mnt);
+    const auto mount = [&](const char* options) {
+        ::umount2(mnt.c_str(), MNT_DETACH);
+        return ::mount("none", mnt.c_str(), "tmpfs", 0, options) == 0;
+    };
+    if (!mount("size=4k")) {
+        WARN("no mounting here");
+        return;
+    }
+    const auto code = [&] {
+        const auto took = ended(kernel->start_write(mnt.string()));
+        return took ? Errc::internal : took.error().code;
+    };
+    std::ofstream(mnt / "all") << std::string(4096, 'x');
+    CHECK(code() == Errc::full);
+    CHECK(mount("nr_inodes=1"));
+    CHECK(code() == Errc::full);
+    CHECK(mount("ro"));
+    CHECK(code() == Errc::read_only);
+}
+
+TEST_CASE_METHOD(Fixture, "reads: one that has not ended is waited for as often as one likes") {
+    const auto started = kernel->start_read(image, {0}, 4096);
+    REQUIRE(started);
+    const auto& io = *started;
+    while (!io->ended(Deadline::in(*clock, 1ms))) {
+    }
+    CHECK(io->ended(Deadline{}));
+    CHECK(io->result().value() > 0s);
+    CHECK(kernel->log_page("/dev/null", 0xd0, 4096, Deadline::in(*clock, 10s)).error().code ==
+          Errc::malformed);
+    CHECK(kernel->log_page("/dev/null", 0xd0, 4095, Deadline::in(*clock, 10s)).error().code ==
+          Errc::malformed);
+}
+
+TEST_CASE_METHOD(Fixture, "reads: a device that hangs gets one reader, however often it is asked") {
+    const std::vector<std::uint64_t> a_great_many(100'000, 0);
+    const auto helpers = [] {
+        return std::ranges::count(testing::family(), "muster-helper", &testing::Process::name);
+    };
+    {
+        const auto given_up = kernel->start_read(image, a_great_many, kMiB);
+        REQUIRE(given_up);
+        REQUIRE_FALSE((*given_up)->ended(Deadline::in(*clock, 100ms)));
+    }
+    for (int i = 0; i < 3; ++i) {
+        const auto again = kernel->start_read(image, {0}, 4096);
+        REQUIRE(again);
+        CHECK_FALSE((*again)->ended(Deadline::in(*clock, 10ms)));
+    }
+    CHECK(helpers() == 1);
+    CHECK(ended(kernel->start_write((folder / "var").string()))); // another kind, another place
+    kernel.reset();
+    CHECK(testing::eventually([&] { return helpers() == 0; }));
 }
 
 TEST_CASE_METHOD(Fixture, "a block device: number, content, reads, and its I/O errors") {
@@ -369,7 +457,7 @@ TEST_CASE_METHOD(Fixture, "a block device: number, content, reads, and its I/O e
     CHECK(kernel->content(node, soon).value().zeroed);
     sh("mkfs.ext4 -q " + node);
     CHECK(kernel->content(node, soon).value().signatures.size() == 1);
-    CHECK(kernel->read_blocks(node, {1, 63 * kMiB + 7}, 100, soon)); // rounded to sectors
+    CHECK(read_blocks(node, {1, 63 * kMiB + 7}, 100)); // rounded to sectors
     CHECK(kernel->identify(node, soon).error().code == Errc::malformed);
     CHECK_FALSE(kernel->is_claimed(node, soon).value());
     {
@@ -388,8 +476,8 @@ TEST_CASE_METHOD(Fixture, "a block device: number, content, reads, and its I/O e
     CHECK(kernel->is_claimed("/dev/no-such-disk", soon).error().code == Errc::absent);
     // The end of the disk goes away under the kernel: an I/O error, and no answer about content.
     fs::resize_file(image, 32 * kMiB);
-    CHECK(kernel->read_blocks(node, {0}, 4096, soon));
-    CHECK(kernel->read_blocks(node, {0, 48 * kMiB}, 4096, soon).error().code == Errc::io);
+    CHECK(read_blocks(node, {0}, 4096));
+    CHECK(read_blocks(node, {0, 48 * kMiB}, 4096).error().code == Errc::io);
     const auto half = kernel->content(node, soon);
     REQUIRE_FALSE(half);
     CHECK(half.error().code == Errc::io);
@@ -465,7 +553,7 @@ TEST_CASE_METHOD(Fixture, "mount: options, owner and mode; what is refused chang
         CHECK(kernel->mount(request, soon));
         ::umount2(target.c_str(), 0);
         request.mode = 0700;
-        CHECK(kernel->mount(request, soon).error().code == Errc::denied);
+        CHECK(kernel->mount(request, soon).error().code == Errc::read_only);
         ::umount2(target.c_str(), 0);
     }
 }

@@ -1,0 +1,17 @@
+// A file of ours, written and read back. It can hang for ever: only for a helper of isolate.
+// Private to sys.
+#pragma once
+
+#include <string>
+
+#include "agent/sys/clock.h"
+#include "agent/sys/result.h"
+
+namespace muster {
+
+/// Writes 4 KiB of noise to the file ".muster-probe" in `folder` (made when missing, its parent is
+/// not), syncs it, reads it back past the page cache where the filesystem can, and removes it. How
+/// long all of that took. `io` where something else came back than was written.
+[[nodiscard]] Result<Duration> write_and_read_back(const std::string& folder);
+
+} // namespace muster

@@ -85,7 +85,10 @@ int show_probes(const Options& options) {
                std::ranges::find(options.names, name) != options.names.end();
     };
     const auto world = here->real->world();
-    if (wanted("root")) check_root(world, here->config, here->progress, here->deadline);
+    if (wanted("root")) {
+        check_root(world, here->config, here->progress, here->deadline);
+        look_at_root(world, here->config, here->progress, here->deadline);
+    }
     if (wanted("ebs")) {
         MetadataStage metadata(world, here->config, here->progress);
         if (const auto known = metadata.confirm(here->deadline)) {

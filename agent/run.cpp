@@ -8,8 +8,11 @@
 #include "agent/session.h"
 #include "agent/sys/lock.h"
 #include "agent/sys/log.h"
+#include "agent/sys/resident.h"
 #include "agent/sys/worker.h"
 #include "agent/timeline.h"
+#include "probes/kernel_evidence.h"
+#include "probes/root_io.h"
 
 namespace muster {
 namespace {
@@ -43,8 +46,13 @@ void add_mistakes(const LoadedConfig& loaded, Record& record) {
     }
 }
 
+bool is_stuck(const probes::RootIo& root) {
+    return root.failure() && root.failure()->code == "root-stuck";
+}
+
 /// Adds up what the boot job tells until it ends, one way or another.
-Ending follow(Worker& worker, Record& record, Session& session, Clock& clock, int signals) {
+Ending follow(Worker& worker, Record& record, Session& session, Clock& clock, int signals,
+              probes::RootIo& root) {
     LiveProgress live(clock, session.start());
     // The job keeps its own deadline; a second later we no longer believe that it will.
     const Deadline limit{session.work_deadline().at + std::chrono::seconds(1)};
@@ -53,6 +61,12 @@ Ending follow(Worker& worker, Record& record, Session& session, Clock& clock, in
     while (true) {
         session.announce(record);
         live.tick(record);
+        root.tick();
+        if (is_stuck(root)) {
+            // The job would only hang on it, too.
+            worker.kill();
+            return Ending::finished;
+        }
         const auto next =
             worker.next(clock, limit.clipped(clock, std::chrono::milliseconds(200)), signals);
         switch (next.event) {
@@ -80,6 +94,19 @@ Ending follow(Worker& worker, Record& record, Session& session, Clock& clock, in
     }
 }
 
+/// What root and kernel are like at the end. Whoever stops us is not kept waiting.
+void look_once_more(const World& world, probes::RootIo& root, Record& record, Ending ending,
+                    Deadline deadline) {
+    if (root.failure()) {
+        record.findings.push_back(*root.failure());
+    } else if (ending != Ending::interrupted) {
+        const Deadline least = Deadline::in(world.clock, std::chrono::seconds(2));
+        record.findings.push_back(root.finish({std::max(deadline.at, least.at)}));
+    }
+    for (auto& finding : probes::kernel_evidence(world.files, world.kernel))
+        record.findings.push_back(std::move(finding));
+}
+
 void print(const Session& session, bool json) {
     const auto text = json ? serialized(session.report()) + "\n"
                            : describe_report(session.report()) + draw_timeline(session.report());
@@ -104,6 +131,9 @@ int run(const Options& options) {
         return 2;
     }
 
+    if (const auto locked = stay_resident(); !locked) {
+        log::warning("a root volume that hangs may hang us", {{"error", locked.error().message}});
+    }
     const auto clock = make_system_clock();
     const auto loaded = load(files, options);
     Session session(files, *clock, loaded.config);
@@ -115,11 +145,24 @@ int run(const Options& options) {
         record.findings.push_back(
             probes::failed("agent", "lock", "internal", lock.error().message));
     }
-    if (!lock || !loaded.valid()) {
-        const int status = session.conclude(record, Ending::finished);
+    const auto give_verdict = [&](Ending ending) {
+        const int status = session.conclude(record, ending);
         print(session, options.json);
-        return loaded.valid() ? status : 2;
+        return status;
+    };
+    if (!loaded.valid()) return give_verdict(Ending::finished), 2;
+    const auto real = RealWorld::make();
+    if (!real) {
+        log::error("no helpers", {{"error", real.error().message}});
+        record.findings.push_back(
+            probes::failed("agent", "helpers", "internal", real.error().message));
     }
+    if (!lock || !real) return give_verdict(Ending::finished);
+
+    // Root is watched from here, where nothing is needed of it any more.
+    const auto here = (*real)->world();
+    probes::RootIo root(here.files, here.kernel, here.clock, loaded.config.root.io_deadline,
+                        loaded.config.mode == Mode::enforce);
 
     // The job runs in a process of its own: whatever becomes of it, the verdict goes out from here.
     auto worker = Worker::start([&](const Worker::Send& send) {
@@ -127,11 +170,10 @@ int run(const Options& options) {
     });
     if (!worker) log::error("no boot job", {{"error", worker.error().message}});
     const Ending ending =
-        worker ? follow(*worker, record, session, *clock, signals ? signals->get() : -1)
+        worker ? follow(*worker, record, session, *clock, signals ? signals->get() : -1, root)
                : Ending::died;
-    const int status = session.conclude(record, ending);
-    print(session, options.json);
-    return status;
+    look_once_more(here, root, record, ending, session.work_deadline());
+    return give_verdict(ending);
 }
 
 } // namespace muster

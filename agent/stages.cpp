@@ -4,6 +4,8 @@
 #include "agent/sys/lock.h"
 #include "lvm/survey.h"
 #include "probes/ebs.h"
+#include "probes/kernel_evidence.h"
+#include "probes/root_io.h"
 #include "probes/root_volume.h"
 
 namespace muster {
@@ -23,6 +25,13 @@ void check_root(const World& world, const Config& config, Progress& progress, De
                                               .io_deadline = config.root.io_deadline},
                                              deadline);
     for (const auto& finding : findings)
+        progress.finding(finding);
+}
+
+void look_at_root(const World& world, const Config& config, Progress& progress, Deadline deadline) {
+    probes::RootIo root(world.files, world.kernel, world.clock, config.root.io_deadline, false);
+    progress.finding(root.finish(deadline));
+    for (const auto& finding : probes::kernel_evidence(world.files, world.kernel))
         progress.finding(finding);
 }
 

@@ -14,7 +14,12 @@
 
 namespace muster {
 
+/// How root is mounted, and whether there is room. Its I/O is tried beside the boot job, for as
+/// long as that goes on (probes/root_io.h).
 void check_root(const World& world, const Config& config, Progress& progress, Deadline deadline);
+
+/// Reads from root, once, and never writes; what the kernel says of the machine's disks.
+void look_at_root(const World& world, const Config& config, Progress& progress, Deadline deadline);
 
 void check_ebs(const World& world, const Config& config, const probes::Mapping& mapping,
                Progress& progress, Deadline deadline);

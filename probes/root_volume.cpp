@@ -1,22 +1,15 @@
 #include "probes/root_volume.h"
 
-#include <algorithm>
 #include <fmt/format.h>
 
-#include "agent/sys/mounts.h"
+#include "probes/root_device.h"
 
 namespace muster::probes {
 namespace {
 
 Finding probe_mount(const Files& files) {
-    const auto text = files.read("/proc/self/mountinfo", 4 << 20);
-    if (!text) return unknown("root", "mount", text.error().message);
-    const auto mounts = parse_mountinfo(*text);
-    if (!mounts) return unknown("root", "mount", mounts.error().message);
-    // The last one at "/" is the one in force: an initramfs leaves its own below it.
-    const auto root = std::find_if(mounts->rbegin(), mounts->rend(),
-                                   [](const Mount& mount) { return mount.target == "/"; });
-    if (root == mounts->rend()) return unknown("root", "mount", "mountinfo names no mount at /");
+    const auto root = root_mount(files);
+    if (!root) return unknown("root", "mount", root.error().message);
     if (root->read_only) {
         return failed(
             "root", "mount", "root-read-only",

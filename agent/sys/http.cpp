@@ -150,6 +150,7 @@ class CurlClient : public HttpClient {
         const CURLcode code = curl_easy_perform(handle_);
         curl_slist_free_all(headers);
         auto answer = result(code, request);
+        was_well_ = answer.has_value();
         if (answer) leads_to_[name] = request.addresses.empty() ? host_of(name) : answer->address;
         return answer;
     }
@@ -188,6 +189,9 @@ class CurlClient : public HttpClient {
                                   std::chrono::duration_cast<std::chrono::milliseconds>(d).count());
         };
         set(CURLOPT_NOSIGNAL, 1L);
+        // An address that worked stays: to look it up again, files on the root volume are opened,
+        // and that may hang by now. One that did not work is looked up anew.
+        set(CURLOPT_DNS_CACHE_TIMEOUT, was_well_ ? -1L : 0L);
         set(CURLOPT_PROTOCOLS_STR, options_.tls ? "http,https" : "http");
         set(CURLOPT_FOLLOWLOCATION, 0L);
         set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request.connect_limit));
@@ -303,6 +307,7 @@ class CurlClient : public HttpClient {
     CURL* handle_ = nullptr;
     curl_slist* resolve_ = nullptr; ///< lives as long as the transfer that uses it
     std::string named_;             ///< "host:port" whose addresses we gave
+    bool was_well_ = false;         ///< the last attempt got an answer
     /// "host:port" -> the host or address that answered for it last
     std::map<std::string, std::string> leads_to_;
     Receiver receiver_;

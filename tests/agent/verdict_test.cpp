@@ -81,7 +81,10 @@ TEST_CASE("verdict: fail beats unknown, data at stake beats every advice to recr
     CHECK(decided({doubt, bad("root-full")}) == "root-full");
     CHECK(decided({doubt, bad("ebs-missing")}) == "ebs-missing!");
     CHECK(decided({bad("root-full"), bad("ebs-missing")}) == "ebs-missing!");
-    CHECK(decided({bad("ebs-missing"), bad("root-stuck")}) == "ebs-missing!");
+    CHECK(decided({bad("ebs-missing"), bad("root-io-error")}) == "ebs-missing!");
+    // A root that hangs explains what else hangs.
+    CHECK(decided({bad("ebs-stuck"), bad("root-stuck")}) == "root-stuck!");
+    CHECK(decided({bad("root-stuck"), bad("ephemeral-foreign-data")}) == "ephemeral-foreign-data");
     for (const auto& [code, recreate] : table) {
         INFO(code);
         CHECK(decided({bad(code), bad("ephemeral-foreign-data")}) == "ephemeral-foreign-data");

@@ -1,9 +1,10 @@
 """The real binary on this host, in a mount namespace of its own, and the simulator beside it.
 
-Needs root (unshare). Nothing outside the namespace is changed: /run and /etc/muster are its own,
-and the configurations here expect no disk.
+Needs root (unshare). Nothing outside the namespace is changed: /run, /var/lib and /etc/muster are its
+own, and the configurations here expect no disk. The root volume is the host's, and is read.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -28,6 +29,7 @@ for entry in /run/.etc/* /run/.etc/.[!.]*; do
   if [ -e "$entry" ] && [ "${entry##*/}" != muster ]; then ln -s "$entry" /etc/; fi
 done
 mkdir /etc/muster /etc/muster/conf.d
+mount -t tmpfs -o mode=0755 tmpfs /var/lib
 echo ready
 exec cat
 """
@@ -137,6 +139,18 @@ class Machine:
                 with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
                     texts[name] = file.read()
         return texts
+
+    @contextlib.contextmanager
+    def small(self, name):
+        """A full file system at a folder."""
+        enter = ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt"]
+        subprocess.run([*enter, "mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", name], check=True)
+        try:
+            with open(self.path(name + "/all"), "wb") as file:
+                file.write(b"x" * 4096)
+            yield
+        finally:
+            subprocess.run([*enter, "umount", name], check=True)
 
     def start(self, *arguments, env=None, prefix=(), **streams):
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **(env or {})}

@@ -69,6 +69,15 @@ class FakeSysfs {
         if (!spec.serial.empty()) put(at + "/device/serial", fmt::format("{:<20}\n", spec.serial));
     }
 
+    /// As /sys/dev/block and /sys/class/block show it.
+    void block(DeviceNumber number, const std::string& name, std::uint64_t size) {
+        put("/sys/class/block/" + name + "/size", fmt::format("{}\n", size / 512));
+        folder("/sys/dev/block");
+        std::filesystem::create_symlink(
+            "../../class/block/" + name,
+            files_.real(fmt::format("/sys/dev/block/{}:{}", number.major, number.minor)));
+    }
+
     void partition(const std::string& disk, const std::string& name, DeviceNumber number) {
         const auto at = "/sys/block/" + disk + "/" + name;
         put(at + "/partition", "1\n");

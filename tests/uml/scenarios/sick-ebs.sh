@@ -1,0 +1,72 @@
+# EBS volumes that are stuck, slow or sick, by device-mapper under them: what the verdict is, and when it is
+# known. docs/volumes.md has the table that this prints.
+#: disks 0
+#: ebs 1
+#: modules dm-delay dm-flakey
+#: time 400
+#: boot
+# The volume is loop1, called sdp, on ebs, a device-mapper node over loop0. Direct, or loop1's page cache would
+# answer for the volume.
+sectors=$(blockdev --getsz /dev/loop0)
+half=$((sectors / 2))
+well="0 $sectors linear /dev/loop0 0"
+dmsetup create ebs --table "$well"
+losetup --direct-io=on /dev/loop1 /dev/mapper/ebs
+mknod /dev/xvdp b 7 1
+udevadm settle
+start_simulator --script healthy
+limit=18
+configure "{ \"ephemeral\": { \"expect\": \"none\" }, \"root\": { \"io_deadline\": \"${limit}s\" },
+    \"ebs\": { \"data\": { \"device\": \"/dev/sdp\" } } }"
+
+becomes() { # TABLE: from now on, whatever is under way
+    dmsetup suspend --nolockfs --noflush ebs
+    dmsetup load ebs --table "$1"
+    dmsetup resume ebs
+}
+# row WHAT OUTCOME FROM TO: the outcome ("ready", or a reason), known FROM to TO seconds after the start.
+row() {
+    local began=${EPOCHREALTIME/./} outcome took
+    "$MUSTER" run >/run/log 2>&1
+    took=$(((${EPOCHREALTIME/./} - began) / 10000))
+    took=$((took / 100)).$(printf %02d $((took % 100)))
+    outcome=$(query "$REPORTS" '(it["json"].get("reason") or {}).get("code", it["json"]["outcome"])')
+    expect_equal "$1: the verdict" "$2" "$outcome"
+    check "$1: after $took s, expected $3 to $4" test "${took%.*}" -ge "$3" -a "${took%.*}" -lt "$4"
+    say "| $1 | $outcome | $took |"
+    dmsetup resume ebs
+    becomes "$well"
+    wait_for 40 nobody_left
+}
+nobody_left() { ! ps -eo comm= | grep -q '^muster'; }
+
+row "nothing" ready 0 4
+becomes "0 $sectors delay /dev/loop0 0 1000"
+row "each read takes 1 s" ready 3 8
+expect_equal "how slow it was is in the report" true \
+    "$(query "$REPORTS" '[f for f in it["json"]["findings"] if f["check"] == "ebs"][0]["evidence"]["slowest_read_seconds"] >= 1')"
+becomes "0 $sectors delay /dev/loop0 0 5000"
+row "each read takes 5 s" ready 15 21
+becomes "0 $sectors delay /dev/loop0 0 30000"
+row "each read takes 30 s" ebs-stuck $limit $((limit + 4))
+dmsetup suspend --nolockfs ebs
+row "stuck (suspended)" ebs-stuck $limit $((limit + 4))
+expect_equal "witnesses: both times" true \
+    "$(query "$REPORTS" '[f for f in it["json"]["findings"] if f["check"] == "ebs"][0]["evidence"].keys() >= {"when_slow", "when_given_up"}')"
+dmsetup suspend --nolockfs ebs
+{ sleep 6; dmsetup resume ebs; } &
+row "stuck, then resumed after 6 s" ready 5 12
+becomes "0 $sectors error"
+row "each read fails" ebs-io-error 0 4
+becomes "0 $sectors flakey /dev/loop0 0 0 1000"
+row "flakey, in a spell of failing" ebs-io-error 0 4
+becomes "0 $sectors flakey /dev/loop0 0 0 1000 1 error_writes"
+row "only writes fail" ready 0 4
+becomes "0 $half linear /dev/loop0 0
+$half $((sectors - half)) error"
+row "the second half fails" ebs-io-error 0 4
+becomes "0 $half linear /dev/loop0 0
+$half $((sectors - half)) delay /dev/loop0 $half 60000"
+row "the second half is stuck" ebs-stuck $limit $((limit + 4))
+row "well again" ready 0 4
+check "nobody is left" nobody_left

@@ -75,6 +75,7 @@ Errc errc_of(int error_number) {
     case EPERM:
     case EROFS: return Errc::denied;
     case EINVAL:
+    case ENOEXEC:
     case ENAMETOOLONG:
     case EISDIR:
     case ELOOP:

@@ -121,7 +121,8 @@ std::string end_of(std::string_view output) {
 /// "; it said ..." with the last line, for a person who has nothing else.
 std::string last_words(const CommandOutput& output) {
     for (const auto& text : {&output.err, &output.out}) {
-        const auto lines = lines_of(end_of(*text));
+        const auto end = end_of(*text);
+        const auto lines = lines_of(end);
         if (!lines.empty()) return "; it said " + excerpt(lines.back());
     }
     return "";

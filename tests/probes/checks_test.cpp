@@ -36,7 +36,7 @@ struct Machine {
         kernel.folders[path].set(std::move(entries));
     }
 
-    probes::FoundChecks look() { return find_checks(kernel, Deadline::in(clock, 30s)); }
+    probes::FoundChecks look() { return probes::find_checks(kernel, Deadline::in(clock, 30s)); }
 
     /// The names of those that are run.
     std::vector<std::string> found() {

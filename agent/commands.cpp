@@ -95,6 +95,7 @@ int show_probes(const Options& options) {
             check_ebs(world, here->config, known->mapping, here->progress, here->deadline);
         }
     }
+    if (wanted("checks")) run_checks(world, here->config, here->progress, here->deadline);
     if (options.json) {
         print(Json{{"findings", findings_json(here->record)}});
     } else {

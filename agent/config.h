@@ -66,6 +66,15 @@ struct RootConfig {
     Duration io_deadline = std::chrono::seconds(30);
 };
 
+/// A program of the owner's that looks for itself.
+struct CheckConfig {
+    std::string name;                 ///< the owner's name for it
+    std::vector<std::string> command; ///< the program, an absolute path, and its arguments
+    Duration deadline = std::chrono::seconds(30);
+    bool required = true;  ///< its failure keeps the machine from being ready ...
+    bool recreate = false; ///< ... and advises a new instance
+};
+
 struct SinkConfig {
     enum class Type { webhook, file };
     std::string name; ///< the owner's name for it
@@ -93,6 +102,7 @@ struct Config {
     /// None: every confirmed ebsN mapping is expected. By name.
     std::optional<std::vector<EbsVolume>> ebs;
     RootConfig root;
+    std::vector<CheckConfig> checks; ///< in the order of their names
     ReportConfig report;
 };
 

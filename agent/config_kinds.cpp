@@ -240,13 +240,21 @@ Kind mount_options() {
 }
 
 Kind command() {
-    return made_of("a list of texts, an absolute path first, such as [\"/usr/sbin/nginx\", \"-t\"]",
-                   [](const Json& value) {
-                       const auto is_text = [](const Json& word) { return word.is_string(); };
-                       return value.is_array() && !value.empty() && value.size() <= kMostInList &&
-                              std::ranges::all_of(value, is_text) &&
-                              !path_complaint(*as_text(value.front()));
-                   });
+    const auto is_word = [](const Json& word) {
+        constexpr std::size_t kLongest = 4096;
+        const auto* text = as_text(word);
+        // A zero byte would end the argument there, unseen.
+        return text != nullptr && text->size() <= kLongest && text->find('\0') == text->npos;
+    };
+    auto kind =
+        made_of("a list of texts, an absolute path first, such as [\"/usr/sbin/nginx\", \"-t\"]",
+                [=](const Json& value) {
+                    return value.is_array() && !value.empty() && value.size() <= kMostInList &&
+                           std::ranges::all_of(value, is_word) &&
+                           !path_complaint(*as_text(value.front()));
+                });
+    kind.shown = Shown::nothing; // an argument may be a secret, though it should not
+    return kind;
 }
 
 Kind object(std::string expected) {

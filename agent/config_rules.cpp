@@ -148,6 +148,17 @@ void check_ebs(const Json& ebs, Broken& broken) {
     }
 }
 
+void check_checks(const KeyTable& table, const Json& checks, Broken& broken) {
+    const auto& entry = *table.find(*table.find(table.root(), "checks"), "*");
+    for (const auto& [name, check] : checks.items()) {
+        if (check.is_object() && member(check, "command").is_null()) {
+            broken.push_back(
+                {step_into("checks", name) + ".command",
+                 "found nothing, expected " + table.find(entry, "command")->kind.expected});
+        }
+    }
+}
+
 std::string listed(const std::vector<std::string>& types) {
     std::string list;
     for (const auto& type : types) {
@@ -228,6 +239,9 @@ std::vector<BrokenRule> broken_rules(const KeyTable& table, const Json& document
     check_ephemeral(table, member(document, "ephemeral"), broken);
     if (const auto& ebs = member(document, "ebs"); ebs.is_object()) {
         check_ebs(ebs, broken);
+    }
+    if (const auto& checks = member(document, "checks"); checks.is_object()) {
+        check_checks(table, checks, broken);
     }
     const auto& sinks = member(member(document, "report"), "to");
     if (sinks.is_object()) {

@@ -154,6 +154,18 @@ Share to_share(const Json& from) {
     return percent ? Share{*percent, {}} : Share{0, parse_size(amount)};
 }
 
+CheckConfig to_check(const std::string& name, const Json& from) {
+    CheckConfig to;
+    to.name = name;
+    for (const auto& word : member(from, "command")) {
+        to.command.push_back(word.get<std::string>());
+    }
+    to.deadline = duration_of(from, "deadline");
+    to.required = flag_of(from, "required");
+    to.recreate = flag_of(from, "recreate");
+    return to;
+}
+
 SinkConfig to_sink(const std::string& name, const Json& from) {
     SinkConfig to;
     to.name = name;
@@ -206,6 +218,9 @@ Config to_config(const Json& document) {
     const auto& root = member(document, "root");
     to.root = {to_share(member(root, "min_free")), to_share(member(root, "min_free_inodes")),
                duration_of(root, "io_deadline")};
+    for (const auto& [name, check] : member(document, "checks").items()) {
+        to.checks.push_back(to_check(name, check));
+    }
     const auto& report = member(document, "report");
     to.report.deadline = duration_of(report, "deadline");
     for (const auto& [name, sink] : member(report, "to").items()) {

@@ -21,7 +21,8 @@ constexpr std::array commands = {
                 true, false, true},
     CommandForm{"plan", "what `run` would do to the disks and why", true, false, true},
     CommandForm{"metadata", "the confirmed metadata, and how it was reached", true, false, true},
-    CommandForm{"probe", "the read-only checks, now: muster probe [root] [ebs]", true, true, true},
+    CommandForm{"probe", "the read-only checks, now: muster probe [root] [ebs] [checks]", true,
+                true, true},
     CommandForm{"status", "the last outcome and the boot's timeline", true, false, true},
     CommandForm{"deliver", "send what is still in the spool", false, false, true},
     CommandForm{"config", "the effective configuration, or where it is wrong", false, false, true},
@@ -118,9 +119,9 @@ class Reader {
     Result<void> plain(std::string_view word) {
         const auto* command = find_command(options_.command);
         if (command != nullptr && command->names) {
-            if (word != "root" && word != "ebs") {
+            if (word != "root" && word != "ebs" && word != "checks") {
                 return fail(Errc::malformed,
-                            fmt::format("probe: expected root or ebs, found \"{}\"", word));
+                            fmt::format("probe: expected root, ebs or checks, found \"{}\"", word));
             }
             options_.names.emplace_back(word);
             return {};

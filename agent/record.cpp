@@ -113,6 +113,11 @@ void Progress::end(const std::string& stage, const std::string& error) {
 }
 
 void Progress::finding(const probes::Finding& finding) {
+    if (finding.gating && finding.status != probes::Status::pass) {
+        const std::lock_guard guard(mutex_);
+        if (!obstacle_)
+            obstacle_ = finding.check + " " + finding.subject + " (" + finding.code + ")";
+    }
     emit({{"event", "finding"}, {"finding", finding}});
 }
 
@@ -138,6 +143,11 @@ void Progress::storage(const Json& storage) {
 
 void Progress::finished() {
     emit({{"event", "finished"}});
+}
+
+std::optional<std::string> Progress::obstacle() const {
+    const std::lock_guard guard(mutex_);
+    return obstacle_;
 }
 
 } // namespace muster

@@ -73,13 +73,18 @@ class Progress {
     void storage(const nlohmann::json& storage);
     void finished();
 
+    /// The first gating finding so far that is no pass, as "ebs data (ebs-missing)"; none: all is
+    /// well up to here.
+    [[nodiscard]] std::optional<std::string> obstacle() const;
+
   private:
     void emit(nlohmann::json event);
 
     const Clock& clock_;
     Instant start_;
     Emit emit_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
+    std::optional<std::string> obstacle_;
 };
 
 /// A stage from here to the end of the block.

@@ -40,6 +40,14 @@ struct PlannedDisks {
 void apply_plan(const World& world, const Config& config, const lvm::Plan& plan, Progress& progress,
                 Deadline deadline);
 
+/// Runs the owner's checks, the configured ones and those in checks.d, side by side.
+void run_checks(const World& world, const Config& config, Progress& progress, Deadline deadline);
+
+/// Says, where there are checks, that none was run, since `obstacle` (Progress::obstacle) was found
+/// before.
+void skip_checks(const World& world, const Config& config, const std::string& obstacle,
+                 Progress& progress, Deadline deadline);
+
 /// The report's `storage` as it is now on the machine.
 void report_storage(const World& world, const Config& config, const lvm::Plan& plan,
                     Progress& progress, Deadline deadline);

@@ -50,15 +50,22 @@ Verdict failed(std::string_view code, std::string message) {
 }
 
 Verdict of_failures(const std::vector<const Finding*>& failures) {
-    const auto recreates = [](const Finding* finding) { return advises_recreation(finding->code); };
+    const auto recreates = [](const Finding* finding) {
+        return finding->recreate || advises_recreation(finding->code);
+    };
     const auto is_data = [](const Finding* finding) { return finding->code == data_at_stake; };
     // The reason named is the one that the advice rests on; a root that hangs explains the rest.
     const auto is_root = [](const Finding* finding) { return finding->code == "root-stuck"; };
-    auto reason = std::ranges::find_if(failures, is_data);
-    if (reason == failures.end()) reason = std::ranges::find_if(failures, is_root);
-    if (reason == failures.end()) reason = std::ranges::find_if(failures, recreates);
-    if (reason == failures.end()) reason = failures.begin();
-    return failed((*reason)->code, (*reason)->message);
+    if (const auto data = std::ranges::find_if(failures, is_data); data != failures.end()) {
+        return failed((*data)->code, (*data)->message);
+    }
+    auto found = std::ranges::find_if(failures, is_root);
+    if (found == failures.end()) found = std::ranges::find_if(failures, recreates);
+    const bool recreate = found != failures.end();
+    const auto* reason = recreate ? *found : failures.front();
+    auto verdict = failed(reason->code, reason->message);
+    verdict.recreate = recreate;
+    return verdict;
 }
 
 } // namespace

@@ -25,7 +25,8 @@ struct Verdict {
 };
 
 /// Fail beats unknown, and any gating one of them beats ready. Recreating is advised where any
-/// failure calls for it, but never where somebody's data stands on the disks: it would be lost.
+/// failure calls for it, by its code or of its own (a check's), but never where somebody's data
+/// stands on the disks: it would be lost. The reason named is the one that the advice rests on.
 [[nodiscard]] Verdict decide(const std::vector<probes::Finding>& findings, Ending ending);
 
 /// The advice that belongs to a reason code (design.md part A). An unknown code is a mistake of

@@ -43,6 +43,7 @@ void to_json(nlohmann::json& json, const Finding& finding) {
             {"code", finding.code},
             {"message", finding.message},
             {"evidence", finding.evidence}};
+    if (finding.recreate) json["recreate"] = true;
 }
 
 void from_json(const nlohmann::json& json, Finding& finding) {
@@ -55,6 +56,7 @@ void from_json(const nlohmann::json& json, Finding& finding) {
                .gating = json.at("gating"),
                .code = json.at("code"),
                .message = json.at("message"),
+               .recreate = json.value("recreate", false),
                .evidence = json.at("evidence")};
 }
 

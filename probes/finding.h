@@ -12,12 +12,14 @@ enum class Status { pass, fail, unknown };
 [[nodiscard]] std::string_view to_string(Status status);
 
 struct Finding {
-    std::string check;   ///< "metadata", "ephemeral", "ebs", "root", "storage", "config"
+    std::string check;   ///< "metadata", "ephemeral", "ebs", "root", "check", "config", "agent"
     std::string subject; ///< what was looked at: "identity", "nvme1n1", "/"
     Status status = Status::unknown;
-    bool gating = true;  ///< fail or unknown here keeps the machine from being `ready`
-    std::string code;    ///< the reason code (design.md part A) where not pass; else empty
-    std::string message; ///< what was found, what was expected, what to do
+    bool gating = true;    ///< fail or unknown here keeps the machine from being `ready`
+    std::string code;      ///< the reason code (design.md part A) where not pass; else empty
+    std::string message;   ///< what was found, what was expected, what to do
+    bool recreate = false; ///< it advises a new instance though its code alone does not: the
+                           ///< owner's check says so itself
     nlohmann::json evidence = nlohmann::json::object();
 };
 

@@ -45,7 +45,7 @@ namespace bp = boost::process::v2;
 using boost::system::error_code;
 
 constexpr std::size_t kMaxOut = 4 << 20;
-constexpr std::size_t kMaxErr = 64 << 10;
+constexpr std::size_t kMaxEnd = 64 << 10;
 constexpr auto kTermToKill = std::chrono::seconds(1);
 /// How long a program that was killed has to vanish (one in D state does not), and a grandchild
 /// that still holds the pipes after its parent's end.
@@ -82,8 +82,10 @@ struct ChildSetup {
 
 /// One of the program's outputs, read to its end.
 struct Output {
-    Output(asio::io_context& context, std::size_t bound) : pipe(context), limit(bound) {}
+    Output(asio::io_context& context, bool only_end)
+        : pipe(context), only_its_end(only_end), limit(only_end ? kMaxEnd : kMaxOut) {}
     asio::readable_pipe pipe;
+    bool only_its_end; ///< what is beyond the limit is forgotten; else it is an error
     std::size_t limit;
     std::string text;
     std::array<char, 64 << 10> buffer{};
@@ -92,6 +94,8 @@ struct Output {
 
 class Run {
   public:
+    explicit Run(bool only_its_end) : out_(context_, only_its_end) {}
+
     Result<CommandOutput> operator()(const Child& child) {
         const auto started = std::chrono::steady_clock::now();
         if (auto launched = launch(child); !launched) {
@@ -150,10 +154,10 @@ class Run {
 
     void on_output(Output& output, error_code error, std::size_t n) {
         output.text.append(output.buffer.data(), n);
-        if (&output == &err_ && output.text.size() > 2 * output.limit) {
-            output.text.erase(0, output.text.size() - output.limit); // its end tells most
+        if (output.only_its_end && output.text.size() > 2 * output.limit) {
+            cut(output);
         }
-        if (&output == &out_ && output.text.size() > output.limit && !too_large_) {
+        if (!output.only_its_end && output.text.size() > output.limit && !too_large_) {
             too_large_ = true;
             kill_and_leave();
         }
@@ -162,6 +166,13 @@ class Run {
             read(output);
         } else {
             end_if_done();
+        }
+    }
+
+    /// The end of what a program says tells most.
+    static void cut(Output& output) {
+        if (output.only_its_end && output.text.size() > output.limit) {
+            output.text.erase(0, output.text.size() - output.limit);
         }
     }
 
@@ -201,13 +212,12 @@ class Run {
     }
 
     Result<CommandOutput> result(int status, Duration took) {
-        if (err_.text.size() > err_.limit) {
-            err_.text.erase(0, err_.text.size() - err_.limit);
-        }
+        cut(out_);
+        cut(err_);
         if (too_large_) {
             return fail(Errc::too_large, "more than 4 MiB of output");
         }
-        if (late_) {
+        if (late_ && !(exited_ && out_.only_its_end)) {
             return fail(Errc::stuck, exited_ ? "it had to be ended at its deadline"
                                              : "it does not end, not even when killed");
         }
@@ -216,13 +226,14 @@ class Run {
         output.out = std::move(out_.text);
         output.err = std::move(err_.text);
         output.took = took;
+        output.ended_late = late_;
         return output;
     }
 
     asio::io_context context_{1};
     asio::steady_timer timer_{context_};
-    Output out_{context_, kMaxOut};
-    Output err_{context_, kMaxErr};
+    Output out_;
+    Output err_{context_, true};
     bp::basic_process<asio::io_context::executor_type> process_{context_};
     pid_t group_ = 0;
     bool exited_ = false;
@@ -234,7 +245,7 @@ class Run {
 
 Result<CommandOutput> run_child(const Child& child) {
     try {
-        return std::make_unique<Run>()->operator()(child);
+        return std::make_unique<Run>(child.only_its_end)->operator()(child);
     } catch (const std::exception& exception) { // Asio's, where a resource is not to be had
         return fail(Errc::internal, "can't run " + child.argv.front() + ": " + exception.what());
     }

@@ -18,6 +18,7 @@ struct Child {
     Duration limit{};                       ///< TERM after it, KILL a second later
     /// It goes on to its end when the agent is killed, where it would be killed too.
     bool outlives_agent = false;
+    bool only_its_end = false; ///< see Command
 };
 
 /// Blocks, and may hang for ever: exec of a program on a stuck volume does. Only for a helper.

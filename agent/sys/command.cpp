@@ -56,14 +56,16 @@ Result<Json> run_in_helper(const Json& argument) {
     const auto output = run_child({argument.at("argv").get<std::vector<std::string>>(),
                                    argument.at("environment").get<std::vector<std::string>>(),
                                    input->get(), Duration(argument.at("limit").get<long>()),
-                                   !argument.at("lock").get<std::string>().empty()});
+                                   !argument.at("lock").get<std::string>().empty(),
+                                   argument.at("only_its_end").get<bool>()});
     if (!output) {
         return fail(output.error());
     }
     return Json{{"status", output->exit_status},
                 {"out", output->out},
                 {"err", output->err},
-                {"took", output->took.count()}};
+                {"took", output->took.count()},
+                {"late", output->ended_late}};
 }
 
 std::string serve_command(std::string_view argument) {
@@ -87,7 +89,8 @@ class IsolatedRunner : public CommandRunner {
                                        {{"argv", command.argv},
                                         {"environment", command.environment},
                                         {"limit", left.count()},
-                                        {"lock", command.writes_disks ? disk_lock_ : ""}},
+                                        {"lock", command.writes_disks ? disk_lock_ : ""},
+                                        {"only_its_end", command.only_its_end}},
                                        {deadline.at + kOuterGuard});
         if (!answer) {
             return fail(answer.error(), to_string(command));
@@ -97,6 +100,7 @@ class IsolatedRunner : public CommandRunner {
         output.out = answer->at("out").get<std::string>();
         output.err = answer->at("err").get<std::string>();
         output.took = Duration(answer->at("took").get<long>());
+        output.ended_late = answer->at("late").get<bool>();
         return output;
     }
 

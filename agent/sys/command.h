@@ -21,13 +21,19 @@ struct Command {
     bool writes_disks = false;
     /// "NAME=VALUE", beside LC_ALL=C: there is no other.
     std::vector<std::string> environment{};
+    /// Somebody's program, of which nothing is parsed: only the end of what it writes is kept, of
+    /// both outputs, however much that is; and one that had to be ended at its deadline has an
+    /// output all the same (`ended_late`), since what it last said is what tells why.
+    bool only_its_end = false;
 };
 
 struct CommandOutput {
     int exit_status = 0; ///< 0-255, or 128 + the number of the signal that ended it
-    std::string out;     ///< standard output, 4 MiB at most (64 disks' fullreport is 200 KiB)
+    std::string out;     ///< standard output, 4 MiB at most (64 disks' fullreport is 200 KiB), or,
+                         ///< with `only_its_end`, its last 64 KiB
     std::string err;     ///< standard error, its last 64 KiB
     Duration took{};
+    bool ended_late = false; ///< it was ended at its deadline; only with `only_its_end`
 };
 
 /// Standard input has nothing to read. At the deadline TERM,

@@ -9,6 +9,7 @@
 
 #include "agent/sys/blocks.h"
 #include "agent/sys/file_probe.h"
+#include "agent/sys/files.h"
 #include "agent/sys/kernel_log.h"
 #include "agent/sys/lvm_label.h"
 #include "agent/sys/mounter.h"
@@ -134,6 +135,34 @@ Result<Json> do_space(const Json& argument) {
                 {"inodes_free", std::uint64_t{status.f_favail}}};
 }
 
+Result<Json> do_folder(const Json& argument) {
+    constexpr std::size_t kMostEntries = 1024;
+    const auto path = argument.at("path").get<std::string>();
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) {
+        return fail_errno(errno, "stat");
+    }
+    if (!S_ISDIR(status.st_mode)) {
+        return fail(Errc::malformed, "it is no folder");
+    }
+    Json entries = Json::array({Json{".", status.st_mode, status.st_uid}});
+    const auto names = Files().list(path);
+    if (!names) {
+        return fail(names.error());
+    }
+    if (names->size() > kMostEntries) {
+        return fail(Errc::too_large, std::to_string(names->size()) + " entries");
+    }
+    for (const auto& name : *names) {
+        if (::lstat((path + "/" + name).c_str(), &status) == 0) {
+            entries.push_back(Json{name, status.st_mode, status.st_uid});
+        } else if (errno != ENOENT) { // gone since it was listed
+            return fail_errno(errno, name);
+        }
+    }
+    return entries;
+}
+
 Result<Json> do_mount(const Json& argument) {
     const MountRequest request{
         .source = argument.at("source").get<std::string>(),
@@ -168,6 +197,17 @@ DiskContent to_content(const Json& answer) {
                                       one.at(4).get<std::uint64_t>()});
     }
     return content;
+}
+
+FolderEntry to_entry(const Json& answer) {
+    const auto mode = answer.at(1).get<mode_t>();
+    return {.name = answer.at(0).get<std::string>(),
+            .type = S_ISREG(mode)   ? FolderEntry::Type::file
+                    : S_ISDIR(mode) ? FolderEntry::Type::folder
+                    : S_ISLNK(mode) ? FolderEntry::Type::link
+                                    : FolderEntry::Type::other,
+            .mode = mode & 07777U,
+            .owner = answer.at(2).get<uid_t>()};
 }
 
 class IsolatedIo : public PendingIo {
@@ -279,6 +319,19 @@ class LinuxKernel : public Kernel {
                      answer->at("bytes_free").get<std::uint64_t>(),
                      answer->at("inodes").get<std::uint64_t>(),
                      answer->at("inodes_free").get<std::uint64_t>()};
+    }
+
+    [[nodiscard]] Result<std::vector<FolderEntry>> folder(std::string_view path,
+                                                          Deadline deadline) override {
+        const auto answer = wire::call(isolate_, serve<do_folder>, Json{{"path", path}}, deadline);
+        if (!answer) {
+            return fail(answer.error(), "looking into " + std::string(path));
+        }
+        std::vector<FolderEntry> entries;
+        for (const auto& entry : *answer) {
+            entries.push_back(to_entry(entry));
+        }
+        return entries;
     }
 
     [[nodiscard]] std::unique_ptr<BlockWatch> watch_blocks() override {

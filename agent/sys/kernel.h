@@ -62,6 +62,16 @@ class PendingIo {
     [[nodiscard]] virtual Result<Duration> result() = 0;
 };
 
+/// What stands in a folder, as lstat tells.
+struct FolderEntry {
+    enum class Type { file, folder, link, other };
+    std::string name; ///< raw bytes, not always UTF-8
+    Type type = Type::other;
+    std::uint32_t mode = 0;  ///< permissions, with the bits beyond 0777
+    std::uint32_t owner = 0; ///< uid
+    friend bool operator==(const FolderEntry&, const FolderEntry&) = default;
+};
+
 struct MountRequest {
     std::string source;               ///< block device
     std::string target;               ///< folder; made when missing
@@ -126,6 +136,12 @@ class Kernel {
     [[nodiscard]] virtual Result<std::vector<std::string>> log_records() = 0;
 
     [[nodiscard]] virtual Result<Space> space(std::string_view path, Deadline deadline) = 0;
+
+    /// The entries of a folder, by name, with the folder itself first as "."; links are not
+    /// followed, but for the folder's own path. `absent`: there is no such thing; `malformed`: it
+    /// is no folder; `too_large` beyond 1024 entries.
+    [[nodiscard]] virtual Result<std::vector<FolderEntry>> folder(std::string_view path,
+                                                                  Deadline deadline) = 0;
 
     /// From now on.
     [[nodiscard]] virtual std::unique_ptr<BlockWatch> watch_blocks() = 0;

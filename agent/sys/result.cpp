@@ -81,6 +81,7 @@ Errc errc_of(int error_number) {
     case ENOSPC:
     case EDQUOT: return Errc::full;
     case EINVAL:
+    case ENOEXEC:
     case ENAMETOOLONG:
     case EISDIR:
     case ELOOP:

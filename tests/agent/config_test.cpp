@@ -58,6 +58,12 @@ std::string ebs(const std::string& keys) {
     return R"({"ebs": {"data": {)" + keys + "}}}";
 }
 
+std::string check(const std::string& keys) {
+    return R"({"checks": {"a": {)" + keys + "}}}";
+}
+
+const std::string kCommand = "expected a list of texts, an absolute path first, such as "
+                             R"(["/usr/sbin/nginx", "-t"])";
 const std::string kDuration = R"(a duration such as "100s", "5m" or "250ms", between 1s and 48h)";
 const std::string kPath = R"(an absolute path without ".", "..", "//" or a "/" at its end)";
 const std::string kFolder =
@@ -110,6 +116,7 @@ TEST_CASE("with no file at all everything is as the design says") {
     CHECK_FALSE(config.ebs);
     CHECK(config.root.min_free.percent == 5);
     CHECK(config.root.io_deadline == 30s);
+    CHECK(config.checks.empty());
     CHECK(config.report.deadline == 60s);
     CHECK(config.report.to.empty());
 }
@@ -117,7 +124,8 @@ TEST_CASE("with no file at all everything is as the design says") {
 TEST_CASE("the effective configuration, given back, is accepted and says the same") {
     for (const std::string& text :
          {std::string("{}"), ebs(R"("device": "/dev/sdf")"), sink(R"("type":"file","path":"/r")"),
-          webhook(R"("proxy": "")"), volume(R"("filesystem": "none", "mount": null)")}) {
+          webhook(R"("proxy": "")"), check(R"("command": ["/bin/true"])"),
+          volume(R"("filesystem": "none", "mount": null)")}) {
         const auto first = load({text});
         REQUIRE(first.mistakes.empty());
         const auto second = load({first.effective.dump()});
@@ -138,6 +146,9 @@ TEST_CASE("every key that is supported reaches its value") {
         "ebs": {"data": {"device": "/dev/xvdba", "volume_id": "vol0123456789abcdef0",
                          "min_size": "8GiB", "deadline": "5s", "write_probe": false}},
         "root": {"min_free": "10GiB", "min_free_inodes": 1000, "io_deadline": "5s"},
+        "checks": {"b": {"command": ["/usr/sbin/nginx", "-t", ""], "deadline": "2m",
+                         "required": false, "recreate": true},
+                   "a": {"command": ["/bin/true"]}},
         "report": {"deadline": "20s", "to": {
             "b": {"type": "webhook", "url": "https://h.example:8443/v1?x=1", "required": true,
                   "ca_file": "/c", "token_file": "/t", "client_certificate": "/p",
@@ -174,6 +185,18 @@ TEST_CASE("every key that is supported reaches its value") {
     CHECK(config.root.min_free.amount == 10ULL << 30);
     CHECK(config.root.min_free_inodes.amount == 1000U);
     CHECK(config.root.io_deadline == 5s);
+    REQUIRE(config.checks.size() == 2);
+    CHECK(config.checks[0].name == "a");
+    CHECK(config.checks[0].command == std::vector<std::string>{"/bin/true"});
+    CHECK(config.checks[0].deadline == 30s);
+    CHECK(config.checks[0].required);
+    CHECK_FALSE(config.checks[0].recreate);
+    const auto& nginx = config.checks[1];
+    CHECK(nginx.name == "b");
+    CHECK(nginx.command == std::vector<std::string>{"/usr/sbin/nginx", "-t", ""});
+    CHECK(nginx.deadline == 2min);
+    CHECK_FALSE(nginx.required);
+    CHECK(nginx.recreate);
     CHECK(config.report.deadline == 20s);
     REQUIRE(config.report.to.size() == 2);
     const auto& file = config.report.to[0];
@@ -341,6 +364,25 @@ TEST_CASE("values that are not what was expected") {
         {R"({"root": {"min_free_inodes": -1}})",
          "root.min_free_inodes: found -1, expected a share such as \"5%\", from 0% to 99%, or a "
          "whole number of inodes"},
+        {check(R"("command": ["nginx", "-t"])"), "checks.a.command: found an array, " + kCommand},
+        {check(R"("command": [])"), "checks.a.command: found an array, " + kCommand},
+        {check(R"("command": ["/bin/x", 3])"), "checks.a.command: found an array, " + kCommand},
+        {check(R"("command": ["/bin/x", null])"), "checks.a.command: found an array, " + kCommand},
+        {check(R"("command": ["/bin/x", "a\u0000b"])"),
+         "checks.a.command: found an array, " + kCommand},
+        {check(R"("command": ["/bin/x", ")" + std::string(4097, 'x') + "\"]"),
+         "checks.a.command: found an array, " + kCommand},
+        {check(R"("command": "/bin/x --password")"),
+         "checks.a.command: found a text of 17 bytes (not shown), " + kCommand},
+        {check(R"("command": ["/bin/x"], "deadline": "0s")"),
+         "checks.a.deadline: found \"0s\", expected " + kDuration},
+        {check(R"("command": ["/bin/x"], "required": 1)"),
+         "checks.a.required: found 1, expected true or false"},
+        {check(R"("command": ["/bin/x"], "recreate": "no")"),
+         "checks.a.recreate: found \"no\", expected true or false"},
+        {R"({"checks": {"required.d/a": {"command": ["/bin/x"]}}})",
+         "checks.\"required.d/a\": found the name \"required.d/a\", expected a name of up to 64 "
+         "letters, digits, _ and -"},
         {sink(R"("type": "pager")"),
          "report.to.s.type: found \"pager\", expected \"webhook\", \"file\", \"autoscaling\", "
          "\"cloudformation\", \"ec2-tags\", \"sqs\" or \"eventbridge\""},
@@ -396,6 +438,7 @@ TEST_CASE("rules between keys") {
          "ebs.b.device: found \"/dev/sdf\", expected one that is not that of \"a\""},
         {R"({"ebs": {"a": {"volume_id": "vol-01234567"}, "b": {"volume_id": "vol01234567"}}})",
          "ebs.b.volume_id: found \"vol-01234567\", expected one that is not that of \"a\""},
+        {check(R"("deadline": "5s")"), "checks.a.command: found nothing, " + kCommand},
         {sink(R"("required": true)"),
          "report.to.s.type: found nothing, expected \"webhook\", \"file\", \"autoscaling\", "
          "\"cloudformation\", \"ec2-tags\", \"sqs\" or \"eventbridge\""},
@@ -422,8 +465,6 @@ TEST_CASE("what is known but not supported yet is refused, its default is not") 
     check_each({
         {ebs(R"("device": "/dev/sdf", "write_probe": true)"),
          "ebs.data.write_probe: found true" + refusal},
-        {R"({"checks": {"nginx": {"command": ["/bin/true"]}}})",
-         R"(checks.nginx: found {"command":["/bin/true"]})" + refusal},
         {webhook(R"("identity": true)"), "report.to.s.identity: found true" + refusal},
         {sink(R"("type": "autoscaling", "group": "g")"),
          "report.to.s.type: found \"autoscaling\"" + refusal},
@@ -500,6 +541,17 @@ TEST_CASE("unknown keys are found, with what was likely meant, and are not inval
     CHECK(loaded.config.ephemeral.writes_allowed);
     CHECK_FALSE(loaded.effective.contains("xyzzy"));
     CHECK(loaded.config.deadline == 300s);
+}
+
+TEST_CASE("an unknown key of a check is no reason not to run it") {
+    const auto loaded = load({check(R"("command": ["/bin/true"], "timeout": "5s")")});
+    CHECK(loaded.valid());
+    REQUIRE(loaded.mistakes.size() == 1);
+    CHECK(loaded.mistakes[0].unknown_key);
+    CHECK(loaded.mistakes[0].key == "checks.a.timeout");
+    CHECK(loaded.config.checks.size() == 1);
+    CHECK(load({check(R"("command": ["/bin/true"])"), R"({"checks": {"a": null}})"})
+              .config.checks.empty());
 }
 
 TEST_CASE("an unknown key under ephemeral forbids writes") {

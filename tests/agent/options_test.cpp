@@ -27,7 +27,8 @@ TEST_CASE("options: commands and their flags, in any order where it is clear") {
     CHECK(options.log_level == log::Level::debug);
     CHECK(parsed({"--log-level", "warning", "status"}).log_level == log::Level::warning);
     CHECK(parsed({"--log-level", "error", "status"}).log_level == log::Level::error);
-    CHECK(parsed({"probe", "root", "ebs"}).names == std::vector<std::string>{"root", "ebs"});
+    CHECK(parsed({"probe", "root", "ebs", "checks"}).names ==
+          std::vector<std::string>{"root", "ebs", "checks"});
     CHECK(parsed({"probe"}).names.empty());
     for (const char* command : {"run", "plan", "metadata", "probe", "status"})
         CHECK(parsed({command, "--json"}).json);
@@ -68,7 +69,7 @@ TEST_CASE("options: every mistake in one line that says what and where") {
              Row{{"run", "--log-level"}, "--log-level: expected a value"},
              Row{{"run", "--log-level", "loud"}, "expected debug, info, warning or error"},
              Row{{"run", "--log-levels", "info"}, "--log-levels"},
-             Row{{"probe", "disk"}, "expected root or ebs, found \"disk\""},
+             Row{{"probe", "disk"}, "expected root, ebs or checks, found \"disk\""},
              Row{{"watch"}, "watch: not supported yet"},
              Row{{"tune", "x"}, "tune: not supported yet"},
              Row{{"status", "--svg", "x"}, "status --svg: not supported yet"},

@@ -74,6 +74,31 @@ TEST_CASE("record: what is told is what is known") {
     CHECK(record.finished);
 }
 
+TEST_CASE("record: a check's own advice comes through, and is nowhere else") {
+    Told told;
+    auto finding = probes::failed("check", "a", "check-failed", "no");
+    told.progress.finding(finding);
+    finding.recreate = true;
+    told.progress.finding(finding);
+    REQUIRE(told.record.findings.size() == 2);
+    CHECK_FALSE(told.record.findings[0].recreate);
+    CHECK(told.record.findings[1].recreate);
+    CHECK_FALSE(told.events[0]["finding"].contains("recreate"));
+}
+
+TEST_CASE("record: the first that is not well is the obstacle") {
+    Told told;
+    told.progress.finding(probes::pass("root", "mount", "well"));
+    auto hint = probes::failed("config", "x", "config-unknown-key", "?");
+    hint.gating = false;
+    told.progress.finding(hint);
+    CHECK_FALSE(told.progress.obstacle());
+    told.progress.finding(probes::unknown("ebs", "data", "?"));
+    CHECK(told.progress.obstacle() == "ebs data (cannot-tell)");
+    told.progress.finding(probes::failed("root", "bytes", "root-full", "?"));
+    CHECK(told.progress.obstacle() == "ebs data (cannot-tell)");
+}
+
 TEST_CASE("record: stages nest, repeat, fail and stay open") {
     Told told;
     told.progress.begin("mkfs");

@@ -93,6 +93,27 @@ TEST_CASE("verdict: fail beats unknown, data at stake beats every advice to recr
     CHECK(decided({bad("root-full"), bad("tool-missing")}) == "root-full"); // the first
 }
 
+TEST_CASE("verdict: a check's own advice, and the reason that it rests on") {
+    auto own = bad("check-failed");
+    own.recreate = true;
+    own.message = "the owner says so";
+    CHECK(decided({own}) == "check-failed!");
+    CHECK(decided({bad("check-failed"), own, bad("root-full")}) == "check-failed!");
+    CHECK(decide({bad("check-failed"), own}, Ending::finished).message == own.message);
+    CHECK(decided({bad("root-full"), own}) == "check-failed!");
+    CHECK(decided({own, bad("ebs-missing")}) == "check-failed!"); // the first that advises it
+    CHECK(decided({bad("ebs-missing"), own}) == "ebs-missing!");
+    CHECK(decided({own, bad("ephemeral-foreign-data")}) == "ephemeral-foreign-data");
+    CHECK(decided({own}, Ending::deadline) == "check-failed!");
+    CHECK(decided({own}, Ending::interrupted) == "interrupted");
+    auto data = bad("ephemeral-foreign-data");
+    data.recreate = true; // a mistake of ours
+    CHECK(decided({data}) == "ephemeral-foreign-data");
+    own.gating = false;
+    CHECK(decided({own}) == "ready");
+    CHECK(decided({own, bad("root-full")}) == "root-full");
+}
+
 TEST_CASE("verdict: how the job ended counts where no finding says more") {
     CHECK(decided({}, Ending::deadline) == "deadline-exceeded!");
     CHECK(decided({good}, Ending::deadline) == "deadline-exceeded!");

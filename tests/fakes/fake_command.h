@@ -20,7 +20,7 @@ class FakeCommands : public CommandRunner {
     /// nullopt: not known, look in the answers laid out with `on`.
     using Handler = std::function<std::optional<Result<CommandOutput>>(const Command&)>;
 
-    /// With a clock a command that is `stuck` takes until its deadline.
+    /// With a clock a command that is `stuck`, or ended late, takes until its deadline.
     explicit FakeCommands(FakeClock* clock = nullptr, Handler handler = {})
         : handler_(std::move(handler)), clock_(clock) {}
 
@@ -47,7 +47,8 @@ class FakeCommands : public CommandRunner {
     [[nodiscard]] Result<CommandOutput> run(const Command& command, Deadline deadline) override {
         ran.push_back(command);
         auto answer = find(command);
-        if (clock_ != nullptr && !answer && answer.error().code == Errc::stuck) {
+        const bool late = answer ? answer->ended_late : answer.error().code == Errc::stuck;
+        if (clock_ != nullptr && late) {
             clock_->sleep_until(deadline.at);
         }
         return answer;

@@ -75,6 +75,8 @@ class FakeKernel : public Kernel {
     std::map<std::string, FakeAnswers<bool>> claims;
     std::map<std::string, FakeAnswers<std::string>> groups;
     std::map<std::string, FakeAnswers<Space>> spaces;
+    /// A folder that was not laid out is absent: most machines have no checks.
+    std::map<std::string, FakeAnswers<std::vector<FolderEntry>>> folders;
     std::map<std::string, FakeAnswers<void>> mounts; ///< by target
 
     std::function<void()> meanwhile; ///< what happens while somebody waits for disks
@@ -130,6 +132,14 @@ class FakeKernel : public Kernel {
 
     [[nodiscard]] Result<Space> space(std::string_view path, Deadline deadline) override {
         return timed(answer(spaces, "space", path), deadline);
+    }
+
+    [[nodiscard]] Result<std::vector<FolderEntry>> folder(std::string_view path,
+                                                          Deadline deadline) override {
+        if (!folders.contains(std::string(path))) {
+            return fail(Errc::absent, std::string(path) + ": no such folder");
+        }
+        return timed(answer(folders, "folder", path), deadline);
     }
 
     [[nodiscard]] std::unique_ptr<BlockWatch> watch_blocks() override {

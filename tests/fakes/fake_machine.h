@@ -307,6 +307,9 @@ class FakeMachine : public Kernel {
     [[nodiscard]] Result<Space> space(std::string_view, Deadline) override {
         return fail(Errc::internal, "not in this fake");
     }
+    [[nodiscard]] Result<std::vector<FolderEntry>> folder(std::string_view, Deadline) override {
+        return fail(Errc::internal, "not in this fake");
+    }
 
   private:
     std::optional<std::unexpected<Error>> failed(Fault bad, Deadline deadline) {

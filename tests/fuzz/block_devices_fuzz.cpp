@@ -141,6 +141,9 @@ class FuzzedKernel : public Kernel {
     Result<bool> is_claimed(std::string_view, Deadline) override { return unexpected(); }
     Result<std::string> volume_group(std::string_view, Deadline) override { return unexpected(); }
     Result<Space> space(std::string_view, Deadline) override { return unexpected(); }
+    Result<std::vector<FolderEntry>> folder(std::string_view, Deadline) override {
+        return unexpected();
+    }
     std::unique_ptr<BlockWatch> watch_blocks() override { return nullptr; }
     Result<void> mount(const MountRequest&, Deadline) override { return unexpected(); }
 

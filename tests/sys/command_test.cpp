@@ -123,6 +123,38 @@ TEST_CASE_METHOD(Fixture, "command: ended at its deadline") {
     CHECK(took < 400ms + kSlack); // TERM was enough
 }
 
+TEST_CASE_METHOD(Fixture, "command: of somebody's program the end is kept, late or not") {
+    const auto run_check = [this](std::string script, Duration limit) {
+        const auto before = clock->now();
+        Command command{.argv = {"/bin/sh", "-c", std::move(script)}, .only_its_end = true};
+        auto result = runner->run(command, Deadline::in(*clock, limit));
+        took = clock->now() - before;
+        return result;
+    };
+    auto result = run_check("echo begun; echo why >&2; exec sleep 100", 300ms);
+    REQUIRE(result);
+    CHECK(result->ended_late);
+    CHECK(result->out == "begun\n");
+    CHECK(result->err == "why\n");
+    CHECK(took >= 300ms);
+    CHECK(took < 400ms + kSlack);
+    result = run_check("trap '' TERM; echo begun; while :; do sleep 0.01; done", 200ms);
+    REQUIRE(result);
+    CHECK(result->ended_late);
+    CHECK(result->out == "begun\n");
+    CHECK(took >= 1200ms);
+    CHECK(took < 1450ms + kSlack);
+    result = run_check("head -c 5000000 /dev/zero; echo end; exit 3", 10s);
+    REQUIRE(result);
+    CHECK_FALSE(result->ended_late);
+    CHECK(result->exit_status == 3);
+    CHECK(result->out.size() == 64 << 10);
+    CHECK(result->out.ends_with("end\n"));
+    std::ofstream(folder / "no-script") << "exit 0\n";
+    fs::permissions(folder / "no-script", fs::perms::owner_all);
+    CHECK(run({folder / "no-script"}).error().code == Errc::malformed);
+}
+
 TEST_CASE_METHOD(Fixture, "command: one that ignores TERM is killed a second later") {
     const auto result =
         sh("trap '' TERM; while :; do sleep 0.01 2>/dev/null; done # ignores", 200ms);

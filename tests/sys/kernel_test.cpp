@@ -569,6 +569,39 @@ TEST_CASE("mount options: flags, data, and words that are not the kernel's") {
     CHECK(parse_options({}) == MountOptions{});
 }
 
+TEST_CASE_METHOD(Fixture, "folder: what stands there, itself first, links as links") {
+    const auto at = folder / "checks.d";
+    const auto look = [&](const fs::path& path) {
+        return kernel->folder(path.string(), Deadline::in(*clock, 10s));
+    };
+    CHECK(look(at).error().code == Errc::absent);
+    fs::create_directories(at / "sub");
+    std::ofstream(at / "b") << "x";
+    std::ofstream(at / "a\xff") << "x";
+    fs::create_symlink("/bin/true", at / "link");
+    REQUIRE(::mkfifo((at / "pipe").c_str(), 0600) == 0);
+    fs::permissions(at, fs::perms(0750));
+    fs::permissions(at / "sub", fs::perms(01777));
+    fs::permissions(at / "b", fs::perms(0640));
+    fs::permissions(at / "a\xff", fs::perms(04755));
+    using Type = FolderEntry::Type;
+    const auto me = ::geteuid();
+    const auto entries = look(at);
+    REQUIRE(entries);
+    CHECK(*entries == std::vector<FolderEntry>{{".", Type::folder, 0750, me},
+                                               {"a\xff", Type::file, 04755, me},
+                                               {"b", Type::file, 0640, me},
+                                               {"link", Type::link, 0777, me},
+                                               {"pipe", Type::other, 0600, me},
+                                               {"sub", Type::folder, 01777, me}});
+    CHECK(look(at / "sub")->size() == 1);
+    CHECK(look(at / "b").error().code == Errc::malformed);
+    CHECK(look(at / "b").error().message.find("no folder") != std::string::npos);
+    for (int i = 0; i < 1025; ++i)
+        std::ofstream(at / "sub" / std::to_string(i)) << "";
+    CHECK(look(at / "sub").error().code == Errc::too_large);
+}
+
 TEST_CASE("owner: names and numbers, from the files themselves") {
     constexpr auto kPasswd = "root:x:0:0:root:/root:/bin/bash\napp:x:1000:1001:,,,:/:/bin/sh\n"
                              "broken:x\nodd:x:abc:1:::\n";

@@ -134,7 +134,8 @@ TEST_CASE("hysteresis: another configuration may look at other things") {
 TEST_CASE("hysteresis: a new process takes up where the last one left off") {
     Hysteresis watch({});
     watch.assume_bad({stuck()});
-    CHECK(watch.bad().size() == 1);
+    REQUIRE(watch.bad().size() == 1);
+    CHECK(watch.bad()[0].code == "ebs-stuck");
     CHECK(play(watch, "ss...") == "....R");
     watch.assume_bad({stuck()});
     CHECK(play(watch, "...") == "..R");

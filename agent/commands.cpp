@@ -88,6 +88,7 @@ int show_probes(const Options& options) {
     if (wanted("root")) {
         check_root(world, here->config, here->progress, here->deadline);
         look_at_root(world, here->config, here->progress, here->deadline);
+        look_at_kernel(world, here->progress);
     }
     if (wanted("ebs")) {
         MetadataStage metadata(world, here->config, here->progress);

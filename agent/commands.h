@@ -1,4 +1,4 @@
-// The commands that change nothing, and `deliver`. Each gives its exit status.
+// The commands that change nothing on a disk. Each gives its exit status.
 #pragma once
 
 #include "agent/options.h"
@@ -11,5 +11,7 @@ namespace muster {
 [[nodiscard]] int show_status(const Options& options);
 [[nodiscard]] int show_config(const Options& options);
 [[nodiscard]] int deliver_spool(const Options& options);
+/// Stays until SIGTERM; SIGHUP rereads the configuration.
+[[nodiscard]] int watch(const Options& options);
 
 } // namespace muster

@@ -94,6 +94,13 @@ struct ReportConfig {
     std::vector<SinkConfig> to; ///< in the order of their names
 };
 
+struct WatchConfig {
+    Duration interval = std::chrono::seconds(30);
+    unsigned bad = 3; ///< so many bad looks ...
+    unsigned of = 5;  ///< ... of the last so many mean degraded
+    Duration heartbeat = std::chrono::minutes(5);
+};
+
 struct Config {
     Mode mode = Mode::enforce;
     Duration deadline = std::chrono::seconds(300);
@@ -104,6 +111,8 @@ struct Config {
     RootConfig root;
     std::vector<CheckConfig> checks; ///< in the order of their names
     ReportConfig report;
+    WatchConfig watch;
+    std::optional<std::string> metrics_textfile; ///< none: no numbers are written
 };
 
 /// One thing wrong with the configuration.

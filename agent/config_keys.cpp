@@ -272,18 +272,20 @@ Keys afterwards() {
         not_yet({"hold.tag", Node::value, kinds::text("the name of a tag"), R"("muster:hold")",
                  "Held while the instance has this tag."}),
         {"watch", Node::section, section(), "{}", "How `muster watch` looks."},
-        not_yet({"watch.interval", Node::value, kinds::duration(1s, 24h), R"("30s")",
-                 "How often it looks."}),
-        not_yet(
-            {"watch.bad", Node::value, kinds::whole_number(1, 100), "3", "So many bad looks ..."}),
-        not_yet({"watch.of", Node::value, kinds::whole_number(1, 100), "5",
-                 "... of the last so many mean degraded."}),
-        not_yet({"watch.heartbeat", Node::value, kinds::duration(1s, 24h), R"("5m")",
-                 "How often it says that it is there."}),
+        {"watch.interval", Node::value, kinds::duration(1s, 24h), R"("30s")",
+         "How often it looks, give or take a fifth."},
+        {"watch.bad", Node::value, kinds::whole_number(1, 100), "3",
+         "So many bad looks at a volume ..."},
+        {"watch.of", Node::value, kinds::whole_number(1, 100), "5",
+         "... of the last so many mean degraded; not less than `bad`. After `bad` good ones in a "
+         "row it has recovered."},
+        {"watch.heartbeat", Node::value, kinds::duration(1s, 24h), R"("5m")",
+         "How often, at least, it says that it is there."},
         {"metrics", Node::section, section(), "{}", "Numbers for a monitoring system."},
-        not_yet({"metrics.textfile", Node::value, kinds::path(), "null",
-                 "A file for node-exporter's textfile collector.",
-                 R"("/var/lib/node-exporter/muster.prom")"}),
+        {"metrics.textfile", Node::value, kinds::path(), "null",
+         "A file for node-exporter's textfile collector, written by `muster watch`, whole or not "
+         "at all, mode 0644.",
+         R"("/var/lib/node-exporter/muster.prom")"},
     };
 }
 

@@ -32,6 +32,21 @@ void check_deadlines(const KeyTable& table, const Json& document, Broken& broken
     }
 }
 
+void check_watch(const KeyTable& table, const Json& watch, Broken& broken) {
+    const auto& section = *table.find(table.root(), "watch");
+    const auto& bad = member(watch, "bad");
+    const auto& of = member(watch, "of");
+    if (table.find(section, "bad")->kind.check(bad) || table.find(section, "of")->kind.check(of)) {
+        return;
+    }
+    if (bad.get<unsigned>() > of.get<unsigned>()) {
+        // Nothing could ever be degraded.
+        broken.push_back(
+            {"watch.bad",
+             "found " + to_shown(bad) + ", expected at most `watch.of`, which is " + to_shown(of)});
+    }
+}
+
 /// Two layers may each be right and yet give something without a sense: {"min": 2} over
 /// {"by_type": ...}.
 void check_expectation(const KeyTable& table, const Json& ephemeral, Broken& broken) {
@@ -236,6 +251,7 @@ void check_sinks(const KeyTable& table, const Json& sinks, Broken& broken) {
 std::vector<BrokenRule> broken_rules(const KeyTable& table, const Json& document) {
     Broken broken;
     check_deadlines(table, document, broken);
+    check_watch(table, member(document, "watch"), broken);
     check_ephemeral(table, member(document, "ephemeral"), broken);
     if (const auto& ebs = member(document, "ebs"); ebs.is_object()) {
         check_ebs(ebs, broken);

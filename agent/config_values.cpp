@@ -182,6 +182,13 @@ SinkConfig to_sink(const std::string& name, const Json& from) {
     return to;
 }
 
+WatchConfig to_watch(const Json& from) {
+    return {.interval = duration_of(from, "interval"),
+            .bad = member(from, "bad").get<unsigned>(),
+            .of = member(from, "of").get<unsigned>(),
+            .heartbeat = duration_of(from, "heartbeat")};
+}
+
 } // namespace
 
 const Json& member(const Json& object, const char* name) {
@@ -226,6 +233,8 @@ Config to_config(const Json& document) {
     for (const auto& [name, sink] : member(report, "to").items()) {
         to.report.to.push_back(to_sink(name, sink));
     }
+    to.watch = to_watch(member(document, "watch"));
+    to.metrics_textfile = optional_text_of(member(document, "metrics"), "textfile");
     return to;
 }
 

@@ -7,9 +7,6 @@
 #include "agent/sys/log.h"
 
 namespace muster {
-namespace {
-
-/// The configuration, where it is usable; every mistake is logged.
 std::optional<Config> usable_config(const Options& options) {
     const Files files;
     const auto layers = find_config_layers(files, options.configs);
@@ -24,8 +21,6 @@ std::optional<Config> usable_config(const Options& options) {
     if (!loaded.valid()) return std::nullopt;
     return loaded.config;
 }
-
-} // namespace
 
 Look::Look(Config wanted, std::unique_ptr<RealWorld> world)
     : config(std::move(wanted)), real(std::move(world)),

@@ -18,6 +18,9 @@ inline constexpr int all_well = 0;
 inline constexpr int something_wrong = 1;
 inline constexpr int bad_configuration = 2;
 
+/// The configuration, where it is usable; every mistake is logged.
+[[nodiscard]] std::optional<Config> usable_config(const Options& options);
+
 struct Look {
     Config config;
     std::unique_ptr<RealWorld> real;

@@ -37,9 +37,13 @@ int main(int argc, char** argv) {
     if (options->command == "help") return std::fputs(usage().c_str(), stdout) < 0 ? 1 : 0;
     if (options->command == "version") return std::puts("muster " MUSTER_VERSION) < 0 ? 1 : 0;
 
-    const std::map<std::string, int (*)(const Options&)> commands = {
-        {"run", run},           {"plan", show_plan},     {"metadata", show_metadata},
-        {"probe", show_probes}, {"status", show_status}, {"deliver", deliver_spool},
-        {"config", show_config}};
+    const std::map<std::string, int (*)(const Options&)> commands = {{"run", run},
+                                                                     {"plan", show_plan},
+                                                                     {"metadata", show_metadata},
+                                                                     {"probe", show_probes},
+                                                                     {"status", show_status},
+                                                                     {"deliver", deliver_spool},
+                                                                     {"config", show_config},
+                                                                     {"watch", watch}};
     return commands.at(options->command)(*options);
 }

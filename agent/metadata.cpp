@@ -169,6 +169,10 @@ std::vector<probes::InstanceValue> MetadataStage::all_values(Deadline deadline) 
     return values;
 }
 
+probes::NoticeLook MetadataStage::announcements(Deadline deadline) {
+    return probes::read_notices(service_, deadline);
+}
+
 Json shown(const probes::Identity& identity) {
     return {{"instance_id", identity.instance_id},
             {"instance_type", identity.instance_type},

@@ -9,6 +9,7 @@
 #include "agent/world.h"
 #include "probes/instance_values.h"
 #include "probes/metadata.h"
+#include "probes/notices.h"
 
 namespace muster {
 
@@ -29,6 +30,9 @@ class MetadataStage {
 
     /// Everything else that the service has, for a person; takes `absence_span` for what is absent.
     [[nodiscard]] std::vector<probes::InstanceValue> all_values(Deadline deadline);
+
+    /// What the platform announces just now; a failure is the caller's to tell.
+    [[nodiscard]] probes::NoticeLook announcements(Deadline deadline);
 
     [[nodiscard]] const probes::MetadataService& service() const { return service_; }
     /// How `confirm` reached what it found.

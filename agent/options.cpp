@@ -26,7 +26,7 @@ constexpr std::array commands = {
     CommandForm{"status", "the last outcome and the boot's timeline", true, false, true},
     CommandForm{"deliver", "send what is still in the spool", false, false, true},
     CommandForm{"config", "the effective configuration, or where it is wrong", false, false, true},
-    CommandForm{"watch", "stay resident and probe", false, false, false},
+    CommandForm{"watch", "stay resident: probe, and report what changes", false, false, true},
     CommandForm{"tune", "schedules from past reports", true, false, false},
 };
 
@@ -164,7 +164,7 @@ std::string usage() {
                   "Exit status of run: 0 ready and delivered, 1 failed and delivered, 2 usage or\n"
                   "configuration, 3 ready and 4 failed but not delivered (kept in the spool).\n"
                   "Of the others: 0 all well, 1 something fails or is unknown, 2 as above;\n"
-                  "deliver: 3 if anything remains.\n";
+                  "deliver: 3 if anything remains; watch: 0 when it was told to stop.\n";
 }
 
 } // namespace muster

@@ -109,6 +109,29 @@ Json verdict_report(const ReportHead& head, const Record& record, const Verdict&
     return report;
 }
 
+Json degraded_report(const ReportHead& head, const Record& record, const Verdict& why) {
+    Json report = head_json(head, record, "degraded");
+    report["reason"] = {{"code", why.code}, {"message", why.message}};
+    report["findings"] = findings_json(record.findings);
+    return report;
+}
+
+Json recovered_report(const ReportHead& head, const Record& record) {
+    Json report = head_json(head, record, "recovered");
+    report["findings"] = findings_json(record.findings);
+    return report;
+}
+
+Json notice_report(const ReportHead& head, const Record& record, const Json& notice) {
+    Json report = head_json(head, record, "notice");
+    report["notice"] = notice;
+    return report;
+}
+
+Json stopping_report(const ReportHead& head, const Record& record) {
+    return head_json(head, record, "stopping");
+}
+
 std::string serialized(Json report) {
     std::string text = dump(report);
     if (text.size() <= max_report) return text;

@@ -30,6 +30,16 @@ struct ReportHead {
 [[nodiscard]] nlohmann::ordered_json verdict_report(const ReportHead& head, const Record& record,
                                                     const Verdict& verdict);
 
+/// What `muster watch` says later. None of it advises to recreate: only a boot's verdict condemns.
+/// `degraded`: `record.findings` are those of the last look, of what is bad those that say how.
+[[nodiscard]] nlohmann::ordered_json degraded_report(const ReportHead& head, const Record& record,
+                                                     const Verdict& why);
+[[nodiscard]] nlohmann::ordered_json recovered_report(const ReportHead& head, const Record& record);
+/// `notice`: {"kind": ..., "detail": {...}, "time": ...}; see the schema.
+[[nodiscard]] nlohmann::ordered_json notice_report(const ReportHead& head, const Record& record,
+                                                   const nlohmann::ordered_json& notice);
+[[nodiscard]] nlohmann::ordered_json stopping_report(const ReportHead& head, const Record& record);
+
 /// The report as it is sent: at most 64 KiB. Where it would be longer, evidence goes first, then
 /// findings that passed, then timings; `truncated` says so.
 [[nodiscard]] std::string serialized(nlohmann::ordered_json report);

@@ -17,12 +17,6 @@
 namespace muster {
 namespace {
 
-bool switched_off(const Files& files) {
-    const auto arguments = " " + files.read_value("/proc/cmdline").value_or("") + " ";
-    return files.exists("/etc/muster/disabled") ||
-           arguments.find(" muster=off ") != std::string::npos;
-}
-
 /// A configuration that can't be read at all is as wrong as one that makes no sense.
 LoadedConfig load(const Files& files, const Options& options) {
     const auto found = read_config_layers(files, options.configs);
@@ -116,12 +110,17 @@ void print(const Session& session, bool json) {
 
 } // namespace
 
+bool is_switched_off(const Files& files) {
+    const auto arguments = " " + files.read_value("/proc/cmdline").value_or("") + " ";
+    const bool off =
+        files.exists("/etc/muster/disabled") || arguments.find(" muster=off ") != std::string::npos;
+    if (off) log::warning("switched off by muster=off or /etc/muster/disabled: nothing is done");
+    return off;
+}
+
 int run(const Options& options) {
     const Files files;
-    if (switched_off(files)) {
-        log::warning("switched off by muster=off or /etc/muster/disabled: nothing is done");
-        return 0;
-    }
+    if (is_switched_off(files)) return 0;
     // First of all: from here on, whoever stops us gets a verdict.
     const auto signals = catch_signals();
     if (!signals) log::error("signals can't be caught", {{"error", signals.error().message}});
@@ -137,7 +136,7 @@ int run(const Options& options) {
     const auto clock = make_system_clock();
     const auto loaded = load(files, options);
     Session session(files, *clock, loaded.config);
-    Record record = session.first_record();
+    Record record = record_by_firmware(files);
     add_mistakes(loaded, record);
     if (!lock) {
         // Another run may be at the disks, so they are left alone; but nobody else reports for us.

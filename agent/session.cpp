@@ -1,12 +1,10 @@
 #include "agent/session.h"
 
-#include <algorithm>
-#include <cstdlib>
 #include <fmt/format.h>
 
 #include "agent/console.h"
+#include "agent/spool.h"
 #include "agent/sys/log.h"
-#include "probes/witnesses.h"
 
 namespace muster {
 namespace {
@@ -15,10 +13,6 @@ constexpr const char* report_file = "/run/muster/report.json";
 constexpr const char* status_file = "/run/muster/status.json";
 // Metadata names a healthy instance within a second.
 constexpr Duration name_wait = std::chrono::seconds(3);
-
-double read_uptime(const Files& files) {
-    return std::strtod(files.read_value("/proc/uptime").value_or("0").c_str(), nullptr);
-}
 
 std::string verdict_text(const Verdict& verdict) {
     if (verdict.ready) return "ready";
@@ -29,33 +23,14 @@ std::string verdict_text(const Verdict& verdict) {
 } // namespace
 
 Session::Session(const Files& files, Clock& clock, const Config& config)
-    : files_(files), clock_(clock), config_(config), start_(clock.now()),
-      uptime_at_start_(read_uptime(files)),
-      boot_id_(files.read_value("/proc/sys/kernel/random/boot_id").value_or("unknown")),
+    : files_(files), clock_(clock), config_(config), start_(clock.now()), letterhead_(files, clock),
       courier_(clock) {
     for (const auto& sink : config.report.to)
         courier_.add(sink, files);
 }
 
-Record Session::first_record() const {
-    Record record;
-    const auto id = probes::firmware_instance_id(files_);
-    if (!id.empty()) record.instance = {.id = id, .source = "dmi"};
-    return record;
-}
-
 Deadline Session::work_deadline() const {
     return {start_ + config_.deadline - config_.report.deadline};
-}
-
-ReportHead Session::head() {
-    // Where the number can't be kept it still goes on: the receiver drops one that it has seen.
-    sequence_ = std::max(next_sequence(files_), sequence_ + 1);
-    return {.boot_id = boot_id_,
-            .sequence = sequence_,
-            .time = clock_.wall(),
-            .uptime_at_start = uptime_at_start_,
-            .enforced = config_.mode == Mode::enforce};
 }
 
 void Session::announce(const Record& record) {
@@ -65,7 +40,7 @@ void Session::announce(const Record& record) {
     const Instant end = start_ + config_.deadline;
     const auto verdict_by =
         clock_.wall() + std::chrono::ceil<std::chrono::milliseconds>(end - clock_.now());
-    const auto report = in_progress_report(head(), record, verdict_by);
+    const auto report = in_progress_report(letterhead_.next(config_.mode), record, verdict_by);
     console_line(fmt::format("started, verdict by {}", to_rfc3339(verdict_by)));
     courier_.announce({.body = serialized(report), .key = idempotency_key(report)},
                       work_deadline());
@@ -73,28 +48,26 @@ void Session::announce(const Record& record) {
 
 int Session::conclude(const Record& record, Ending ending) {
     const auto verdict = decide(record.findings, ending);
-    report_ = verdict_report(head(), record, verdict);
+    report_ = verdict_report(letterhead_.next(config_.mode), record, verdict);
     const Message message{.body = serialized(report_), .key = idempotency_key(report_)};
     console_line(verdict_text(verdict));
 
     const Spool spool(files_);
     const unsigned sequence = report_["sequence"];
-    for (const auto& sink : config_.report.to) {
-        const auto kept = spool.put({.name = Spool::name_of(boot_id_, sequence, sink.name),
-                                     .sink = sink.name,
-                                     .boot_id = boot_id_,
-                                     .sequence = sequence,
-                                     .time = clock_.wall(),
-                                     .message = message});
-        if (!kept) log::error("report can't be spooled", {{"error", kept.error().message}});
-    }
+    for (const auto& sink : config_.report.to)
+        spool.keep({.name = Spool::name_of(letterhead_.boot_id(), sequence, sink.name),
+                    .sink = sink.name,
+                    .boot_id = letterhead_.boot_id(),
+                    .sequence = sequence,
+                    .time = clock_.wall(),
+                    .message = message});
     keep(report_, {});
 
     const auto deliveries =
         courier_.deliver(message, Deadline::in(clock_, config_.report.deadline));
     for (const auto& delivery : deliveries) {
         if (delivery.delivered) {
-            spool.drop(Spool::name_of(boot_id_, sequence, delivery.sink));
+            spool.drop(Spool::name_of(letterhead_.boot_id(), sequence, delivery.sink));
         } else {
             log::error("report not delivered", {{"sink", delivery.sink},
                                                 {"tries", std::to_string(delivery.tries)},

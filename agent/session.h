@@ -6,9 +6,9 @@
 
 #include "agent/config.h"
 #include "agent/courier.h"
+#include "agent/letterhead.h"
 #include "agent/record.h"
 #include "agent/report.h"
-#include "agent/spool.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/files.h"
 #include "agent/verdict.h"
@@ -18,9 +18,6 @@ namespace muster {
 class Session {
   public:
     Session(const Files& files, Clock& clock, const Config& config);
-
-    /// What is known of this instance before any metadata: Nitro's firmware carries its id.
-    [[nodiscard]] Record first_record() const;
 
     /// Sends `in-progress` once, as soon as the instance can be named, and without its name when
     /// that takes too long.
@@ -36,18 +33,15 @@ class Session {
     [[nodiscard]] const nlohmann::ordered_json& report() const { return report_; }
 
   private:
-    [[nodiscard]] ReportHead head();
     void keep(const nlohmann::ordered_json& report, const std::vector<Delivery>& deliveries) const;
 
     const Files& files_;
     Clock& clock_;
     const Config& config_;
     Instant start_;
-    double uptime_at_start_;
-    std::string boot_id_;
+    Letterhead letterhead_;
     Courier courier_;
     bool announced_ = false;
-    unsigned sequence_ = 0; ///< of the last report
     nlohmann::ordered_json report_;
 };
 

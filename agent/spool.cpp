@@ -5,8 +5,11 @@
 #include <fmt/format.h>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
 #include <tuple>
 
+#include "agent/sys/lock.h"
 #include "agent/sys/log.h"
 
 namespace muster {
@@ -16,6 +19,7 @@ using Json = nlohmann::json;
 
 constexpr std::string_view folder = "/run/muster/spool/";
 constexpr const char* sequence_file = "/run/muster/sequence";
+constexpr const char* sequence_lock = "/run/muster/sequence.lock";
 constexpr std::size_t max_entry = 256 << 10;
 
 std::optional<SpoolEntry> parse(const std::string& name, const std::string& text) {
@@ -34,6 +38,18 @@ std::optional<SpoolEntry> parse(const std::string& name, const std::string& text
     }
 }
 
+/// For the moment that it takes to write a number. A message must go out even where the lock is not
+/// to be had: its holder may have been stopped in the middle.
+std::optional<Lock> lock_sequence(const Files& files) {
+    for (int tries = 0; tries < 400; ++tries) {
+        auto lock = Lock::take(files.real(sequence_lock).string());
+        if (lock) return std::move(*lock);
+        if (lock.error().code != Errc::conflict) break;
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return std::nullopt;
+}
+
 } // namespace
 
 std::string Spool::name_of(const std::string& boot_id, unsigned sequence, const std::string& sink) {
@@ -47,6 +63,11 @@ Result<void> Spool::put(const SpoolEntry& entry) const {
         {"key", entry.message.key},   {"body", entry.message.body}};
     return files_.write(std::string(folder) + entry.name,
                         json.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void Spool::keep(const SpoolEntry& entry) const {
+    const auto kept = put(entry);
+    if (!kept) log::error("report can't be spooled", {{"error", kept.error().message}});
 }
 
 void Spool::drop(const std::string& name) const {
@@ -87,6 +108,7 @@ Spool::Content Spool::read() const {
 }
 
 unsigned next_sequence(const Files& files) {
+    const auto lock = lock_sequence(files);
     unsigned last = 0;
     const auto text = files.read_value(sequence_file).value_or("0");
     std::from_chars(text.data(), text.data() + text.size(), last);

@@ -26,6 +26,9 @@ class Spool {
 
     /// On the disk before the first try, so that a kill in the middle of it loses nothing.
     [[nodiscard]] Result<void> put(const SpoolEntry& entry) const;
+    /// The same, where it can't be helped if that fails: it is logged, and the report is sent from
+    /// memory.
+    void keep(const SpoolEntry& entry) const;
     void drop(const std::string& name) const;
 
     struct Content {
@@ -43,7 +46,8 @@ class Spool {
     const Files& files_;
 };
 
-/// The next sequence number of this boot, kept in /run/muster/sequence. Under the run lock only.
+/// The next sequence number of this boot, kept in /run/muster/sequence. `run` and `watch` may ask
+/// at once: no two get the same.
 [[nodiscard]] unsigned next_sequence(const Files& files);
 
 } // namespace muster

@@ -31,6 +31,9 @@ void check_root(const World& world, const Config& config, Progress& progress, De
 void look_at_root(const World& world, const Config& config, Progress& progress, Deadline deadline) {
     probes::RootIo root(world.files, world.kernel, world.clock, config.root.io_deadline, false);
     progress.finding(root.finish(deadline));
+}
+
+void look_at_kernel(const World& world, Progress& progress) {
     for (const auto& finding : probes::kernel_evidence(world.files, world.kernel))
         progress.finding(finding);
 }

@@ -18,8 +18,11 @@ namespace muster {
 /// long as that goes on (probes/root_io.h).
 void check_root(const World& world, const Config& config, Progress& progress, Deadline deadline);
 
-/// Reads from root, once, and never writes; what the kernel says of the machine's disks.
+/// Reads from root, once, and never writes.
 void look_at_root(const World& world, const Config& config, Progress& progress, Deadline deadline);
+
+/// What the kernel says of the machine's disks: evidence, never gating.
+void look_at_kernel(const World& world, Progress& progress);
 
 void check_ebs(const World& world, const Config& config, const probes::Mapping& mapping,
                Progress& progress, Deadline deadline);

@@ -4,7 +4,9 @@
 import copy
 import json
 import os
+import signal
 import sys
+import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -13,6 +15,7 @@ sys.path.insert(0, os.path.join(HERE, "e2e"))
 
 import jsonschema  # noqa: E402
 from case import Case  # noqa: E402
+from machine import wait_for  # noqa: E402
 
 with open(os.path.join(HERE, "..", "docs", "report.schema.json"), encoding="utf-8") as file:
     SCHEMA = json.load(file)
@@ -88,6 +91,29 @@ class Schema(Case):
         machine.run("deliver")
         self.assertEqual([report.get("superseded") for report in simulator.taken()], [True, None])
         self.check(*simulator.taken())
+
+    def test_watch(self):
+        simulator, machine = self.pair(
+            watch={"interval": "1s", "bad": 1, "of": 1, "heartbeat": "1s"},
+            root={"min_free_inodes": 1 << 50})
+        process = machine.start("watch")
+        self.assertTrue(wait_for(lambda: len(simulator.taken()) >= 3, 15))
+        simulator.swap({"instance": {"autoscaling": {"target-lifecycle-state": "Terminated"}}})
+        machine.write("/etc/muster/conf.d/1.json", {"root": {"min_free_inodes": "0%"}})
+        process.send_signal(signal.SIGHUP)
+        self.assertTrue(wait_for(lambda: {"recovered", "notice"} <= {
+            report["outcome"] for report in simulator.taken()}, 15))
+        time.sleep(1.5)
+        process.terminate()
+        self.ends(machine.end(process), 0)
+        reports = simulator.taken()
+        self.assertEqual({report["outcome"] for report in reports},
+                         {"degraded", "recovered", "notice", "stopping"})
+        self.check(*reports)
+        for report in reports:
+            for change in ({"recreate": True}, {"verdict_by": report["time"]}):
+                self.assertNotEqual(problems(report | change), [])
+            self.assertNotEqual(problems(report | {"outcome": "ready"}), [])
 
     def test_truncated(self):
         simulator, machine = self.pair()

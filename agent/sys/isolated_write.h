@@ -14,4 +14,8 @@ namespace muster {
 [[nodiscard]] Result<void> write_isolated(Isolate& isolate, const std::string& path,
                                           std::string_view content, Deadline deadline);
 
+/// The same for a file that others read, too: it has mode 0644 from the moment it is there.
+[[nodiscard]] Result<void> publish_isolated(Isolate& isolate, const std::string& path,
+                                            std::string_view content, Deadline deadline);
+
 } // namespace muster

@@ -96,6 +96,20 @@ bool is_interrupted(int interrupt, Duration within) {
     return interrupt >= 0 && poll(&watched, 1, static_cast<int>(limit.count())) > 0;
 }
 
+std::optional<int> next_signal(int interrupt, Duration within) {
+    if (interrupt < 0) {
+        poll(nullptr, 0,
+             static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(within).count()));
+        return std::nullopt;
+    }
+    signalfd_siginfo taken{};
+    if (!is_interrupted(interrupt, within) ||
+        read(interrupt, &taken, sizeof(taken)) != sizeof(taken)) {
+        return std::nullopt;
+    }
+    return static_cast<int>(taken.ssi_signo);
+}
+
 std::string Worker::how_it_died() {
     // Its socket is closed, so it is on its way out; unless it is stuck, and then we don't wait.
     for (int tries = 0; tries < 50; ++tries) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -57,5 +58,8 @@ class Worker {
 
 /// Whether one of them has come, or comes within that time.
 [[nodiscard]] bool is_interrupted(int interrupt, Duration within);
+
+/// Waits for one of them, `within` at most, and takes it. Nothing where none came.
+[[nodiscard]] std::optional<int> next_signal(int interrupt, Duration within);
 
 } // namespace muster

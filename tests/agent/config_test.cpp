@@ -478,14 +478,31 @@ TEST_CASE("what is known but not supported yet is refused, its default is not") 
         {R"({"on_failure": {"delay": "1s"}})", "on_failure.delay: found \"1s\"" + refusal},
         {R"({"hold": {"file": "/x"}})", "hold.file: found \"/x\"" + refusal},
         {R"({"hold": {"tag": "x"}})", "hold.tag: found \"x\"" + refusal},
-        {R"({"watch": {"bad": 2}})", "watch.bad: found 2" + refusal},
-        {R"({"metrics": {"textfile": "/x.prom"}})",
-         "metrics.textfile: found \"/x.prom\"" + refusal},
     });
     valid({R"({"metadata": {"imdsv1": false}, "checks": {}, "on_failure": {"action": "none"},
                "ephemeral": {"on_foreign_data": "refuse", "on_partial": "fail"},
-               "hold": {"tag": "muster:hold"}, "watch": {"bad": 3, "interval": "30s"},
-               "metrics": {"textfile": null}})"});
+               "hold": {"tag": "muster:hold"}})"});
+}
+
+TEST_CASE("watch and metrics") {
+    auto config = valid({"{}"});
+    CHECK(config.watch.interval == 30s);
+    CHECK(config.watch.bad == 3);
+    CHECK(config.watch.of == 5);
+    CHECK(config.watch.heartbeat == 5min);
+    CHECK(config.metrics_textfile == std::nullopt);
+    config = valid({R"({"watch": {"interval": "10s", "bad": 2, "of": 2, "heartbeat": "1m"},
+                        "metrics": {"textfile": "/x.prom"}})"});
+    CHECK(config.watch.interval == 10s);
+    CHECK(config.watch.bad == 2);
+    CHECK(config.watch.of == 2);
+    CHECK(config.watch.heartbeat == 1min);
+    CHECK(config.metrics_textfile == "/x.prom");
+    check_each({
+        {R"({"watch": {"bad": 6}})", "watch.bad: found 6, expected at most `watch.of`, which is 5"},
+        {R"({"watch": {"of": 2}})", "watch.bad: found 3, expected at most `watch.of`, which is 2"},
+    });
+    valid({R"({"watch": {"bad": 6}})", R"({"watch": {"of": 6}})"});
 }
 
 TEST_CASE("names that LVM keeps for itself") {

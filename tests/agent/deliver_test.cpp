@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/deliver.h"
+#include "agent/leftovers.h"
 #include "agent/spool.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
@@ -30,8 +31,8 @@ struct Fixture {
     Fixture& operator=(const Fixture&) = delete;
 
     void put(const std::string& boot, unsigned sequence, const std::string& sink,
-             Duration age = 1min) const {
-        const json body = {{"outcome", "ready"}, {"boot_id", boot}, {"sequence", sequence}};
+             Duration age = 1min, const char* outcome = "ready") const {
+        const json body = {{"outcome", outcome}, {"boot_id", boot}, {"sequence", sequence}};
         REQUIRE(Spool(files).put(
             {.name = Spool::name_of(boot, sequence, sink),
              .sink = sink,
@@ -100,6 +101,17 @@ TEST_CASE_METHOD(Fixture, "deliver: in order, and all but the latest say that th
         INFO(boot << " " << sequence);
         CHECK(sent("a").value("superseded", false) == superseded);
     }
+}
+
+TEST_CASE_METHOD(Fixture, "deliver: a failed boot is not made void by what watch says later") {
+    put("b-1", 4, "a", 1min, "failed");
+    put("b-1", 5, "a", 1min, "degraded");
+    latest("b-1", 4);
+    const auto failed = read_leftovers(files, clock).entries.at(0).message.body;
+    CHECK_FALSE(json::parse(failed).contains("superseded"));
+    put("b-1", 6, "a", 1min, "ready");
+    for (const std::size_t i : {0U, 1U})
+        CHECK(json::parse(read_leftovers(files, clock).entries.at(i).message.body)["superseded"]);
 }
 
 TEST_CASE_METHOD(Fixture, "deliver: a report.json that can't be used changes nothing") {

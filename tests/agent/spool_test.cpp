@@ -1,5 +1,7 @@
+#include <array>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sys/stat.h>
 
 #include "agent/spool.h"
@@ -125,4 +127,34 @@ TEST_CASE_METHOD(Fixture, "spool: the sequence grows from run to run") {
     for (unsigned expected = 1; expected <= 12; ++expected)
         CHECK(next_sequence(files) == expected);
     CHECK(files.read_value("/run/muster/sequence") == "12");
+}
+
+TEST_CASE("spool: two that ask at once get no number twice") {
+    std::string folder = "/dev/shm/muster-spool.XXXXXX"; // a tmpfs, as /run is
+    REQUIRE(::mkdtemp(folder.data()) != nullptr);
+    const Files files(folder);
+    fs::create_directories(folder + "/run/muster");
+    const auto clock = make_system_clock();
+    constexpr std::size_t each = 100;
+    std::array<std::vector<unsigned>, 3> numbers;
+    std::vector<std::unique_ptr<Job>> jobs;
+    for (auto& mine : numbers) {
+        jobs.push_back(clock->start("numbers", [&] {
+            for (std::size_t i = 0; i < each; ++i)
+                mine.push_back(next_sequence(files));
+        }));
+    }
+    for (auto& job : jobs)
+        clock->wait(*job);
+    std::set<unsigned> all;
+    for (const auto& mine : numbers)
+        all.insert(mine.begin(), mine.end());
+    CHECK(all.size() == numbers.size() * each);
+    fs::remove_all(folder);
+}
+
+TEST_CASE_METHOD(Fixture, "spool: a number is to be had even where its lock is not") {
+    fs::create_directories(path / "run/muster/sequence.lock");
+    CHECK(next_sequence(files) == 1);
+    CHECK(next_sequence(files) == 2);
 }

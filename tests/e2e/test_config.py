@@ -181,7 +181,7 @@ class Usage(Case):
         for words, text in ((["rnu"], '"rnu"'), ([], "no command"), (["run", "--frob"], "--frob"),
                             (["run", "now"], '"now"'), (["run", "--config"], "--config"),
                             (["--log-level", "loud", "run"], '"loud"'),
-                            (["watch"], "not supported yet"), (["config", "--json"], "--json"),
+                            (["tune"], "not supported yet"), (["config", "--json"], "--json"),
                             (["probe", "disk"], '"disk"'),
                             (["deliver", "--test"], "not supported yet"),
                             (["status", "--svg", "x"], "not supported yet")):

@@ -128,6 +128,14 @@ std::string last_words(const CommandOutput& output) {
     return "";
 }
 
+/// The reason of a verdict stands without its subject, so the message has that too.
+std::string named(const Check& check) {
+    const auto& program = check.command.front();
+    return program == fmt::format("{}/{}", checks_folder, check.name)
+               ? program
+               : fmt::format("{}: {}", check.name, program);
+}
+
 std::string late(const Check& check, Duration given) {
     return given < check.deadline
                ? fmt::format("had not ended after {:.1f} s, when the time for all was up (its own "
@@ -137,11 +145,9 @@ std::string late(const Check& check, Duration given) {
 }
 
 Finding judged(const Check& check, const CommandOutput& output, Duration given) {
-    const auto& program = check.command.front();
     const auto failure = [&](const std::string& what) {
-        auto finding =
-            failed(check_name, check.name, code,
-                   fmt::format("{}: {} {}{}", check.name, program, what, last_words(output)));
+        auto finding = failed(check_name, check.name, code,
+                              fmt::format("{} {}{}", named(check), what, last_words(output)));
         // Of one that passes nobody needs the output, and the report has room for 64 KiB.
         if (!output.out.empty()) finding.evidence["out"] = end_of(output.out);
         if (!output.err.empty()) finding.evidence["err"] = end_of(output.err);
@@ -149,9 +155,9 @@ Finding judged(const Check& check, const CommandOutput& output, Duration given) 
     };
     if (output.ended_late) return failure(late(check, given));
     const int status = output.exit_status;
-    auto finding = status == 0 ? pass(check_name, check.name, fmt::format("{} passes", program))
-                   : status > 128
-                       ? failure(fmt::format("ended with status {} (as by signal {}), expected 0",
+    auto finding =
+        status == 0 ? pass(check_name, check.name, fmt::format("{} passes", check.command.front()))
+        : status > 128 ? failure(fmt::format("ended with status {} (as by signal {}), expected 0",
                                              status, status - 128))
                        : failure(fmt::format("ended with status {}, expected 0", status));
     finding.evidence["exit_status"] = status;
@@ -160,27 +166,20 @@ Finding judged(const Check& check, const CommandOutput& output, Duration given) 
 
 /// The error's own message has the whole command line in it, and an argument may be a secret.
 Finding judged(const Check& check, Errc error, Duration given) {
-    const auto& program = check.command.front();
-    const auto message = [&](const std::string& what) {
-        return fmt::format("{}: {} {}", check.name, program, what);
+    const auto failure = [&](const std::string& what) {
+        return failed(check_name, check.name, code, fmt::format("{} {}", named(check), what));
     };
     switch (error) {
-    case Errc::absent:
-        return failed(check_name, check.name, code,
-                      message("is not there, or the interpreter that its first line names"));
+    case Errc::absent: return failure("is not there, or the interpreter that its first line names");
     case Errc::denied:
-        return failed(check_name, check.name, code,
-                      message("may not be run: it is not executable, or on a file system that is "
-                              "mounted noexec"));
-    case Errc::malformed:
-        return failed(check_name, check.name, code,
-                      message("is no program; a script begins with #!"));
-    case Errc::too_large:
-        return failed(check_name, check.name, code, message("is given too many arguments"));
-    case Errc::stuck: return failed(check_name, check.name, code, message(late(check, given)));
+        return failure("may not be run: it is not executable, or on a file system that is mounted "
+                       "noexec");
+    case Errc::malformed: return failure("is no program; a script begins with #!");
+    case Errc::too_large: return failure("is given too many arguments");
+    case Errc::stuck: return failure(late(check, given));
     default:
         return unknown(check_name, check.name,
-                       message(fmt::format("could not be run ({})", to_string(error))));
+                       fmt::format("{} could not be run ({})", named(check), to_string(error)));
     }
 }
 
@@ -205,7 +204,7 @@ Finding run_check(CommandRunner& commands, const Clock& clock, const Check& chec
     if (limit.passed(clock)) {
         return with_gate(
             unknown(check_name, check.name,
-                    fmt::format("{}: not run, since no time was left for it", check.name)),
+                    fmt::format("{} was not run, since no time was left", named(check))),
             check.required);
     }
     const auto output =

@@ -83,6 +83,21 @@ class Schema(Case):
         self.assertEqual(report["reason"]["code"], "config-invalid")
         self.check(report)
 
+    def test_checks(self):
+        """Of each kind; a check's own `recreate` is in the report's, and no field of a finding."""
+        checks = {name: {"command": ["/bin/sh", "-c", script], "deadline": "1s", "recreate": True}
+                  for name, script in (("good", "exit 0"), ("bad", "printf '\\377' >&2; exit 1"),
+                                       ("slow", "sleep 9"))}
+        simulator, machine = self.pair(checks=checks)
+        machine.run("run")
+        report = simulator.taken()[-1]
+        self.assertEqual([report["reason"]["code"], report["recreate"]], ["check-failed", True])
+        self.check(report)
+        machine.write("/etc/muster/conf.d/1.json", {"ebs": MISSING})
+        machine.run("run")
+        self.assertEqual(simulator.taken()[-1]["findings"][-1]["subject"], "all checks")
+        self.check(simulator.taken()[-1])
+
     def test_superseded(self):
         simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"})
         machine.run("run")

@@ -226,6 +226,10 @@ TEST_CASE("checks: any other exit status fails, and is told with its last words"
     CHECK(says(finding, "status 139 (as by signal 11), expected 0; it said \"b\""));
     CHECK_FALSE(finding.evidence.contains("err"));
     CHECK(says(machine.runs(CommandOutput{.exit_status = 128}), "status 128, expected 0"));
+    // A file's path names it well enough.
+    const Check in_folder{.name = "required.d/x", .command = {required + "/x"}};
+    CHECK(machine.runs(CommandOutput{.exit_status = 1}, in_folder).message ==
+          required + "/x ended with status 1, expected 0");
 }
 
 TEST_CASE("checks: of a long output the end is kept, whole characters of it") {

@@ -18,6 +18,8 @@ namespace {
 struct Machine {
     Machine() {
         sysfs.mount({259, 1}, "/");
+        sysfs.block({259, 1}, "nvme0n1p1", std::uint64_t{8} << 30);
+        kernel.reads["/dev/nvme0n1p1"].set(1ms);
         sysfs.disk({.name = "nvme1n1",
                     .number = {259, 10},
                     .model = std::string(probes::ebs_model),
@@ -61,7 +63,8 @@ std::string told(const Sight& sight) {
 
 TEST_CASE("eyes: root and volumes, with metadata confirmed once and kept") {
     Machine machine;
-    const std::string well = "root mount pass, root bytes pass, root inodes pass, ebs ebs1 pass";
+    const std::string well =
+        "root mount pass, root bytes pass, root inodes pass, root io pass, ebs ebs1 pass";
     auto sight = machine.look();
     CHECK(told(sight) == well);
     CHECK_FALSE(sight.metadata_error);
@@ -78,6 +81,7 @@ TEST_CASE("eyes: root and volumes, with metadata confirmed once and kept") {
     CHECK(sight.metadata_requests == requests + 5 * 4);
     CHECK(machine.commands.ran.empty());
     CHECK(machine.kernel.was_mounted.empty());
+    CHECK(machine.kernel.was_written.empty());
 }
 
 TEST_CASE("eyes: a volume that is not there is bad at once, and one that is stuck when it is") {
@@ -92,15 +96,19 @@ TEST_CASE("eyes: a volume that is not there is bad at once, and one that is stuc
     machine.config.ebs = {EbsVolume{.name = "data", .device = "/dev/sdf"}};
     machine.kernel.reads["/dev/nvme1n1"].set(fail(Errc::stuck, "no answer"));
     machine.kernel.spaces["/"].set(fail(Errc::stuck, "no answer"));
+    machine.kernel.reads["/dev/nvme0n1p1"].set(fail(Errc::stuck, "no answer"));
     machine.eyes->follow(machine.config);
-    CHECK(told(machine.look()) == "root mount pass, root space root-stuck, ebs data ebs-stuck");
+    const auto before = machine.metadata.clock.elapsed();
+    CHECK(told(machine.look()) ==
+          "root mount pass, root space root-stuck, root io root-stuck, ebs data ebs-stuck");
+    CHECK(machine.metadata.clock.elapsed() - before < 32s); // side by side
 }
 
 TEST_CASE("eyes: metadata that fails is no finding, and nothing is made up of it") {
     Machine machine;
     machine.metadata.rule = [](const std::string&) { return FakeMetadata::status(503); };
     auto sight = machine.look();
-    CHECK(told(sight) == "root mount pass, root bytes pass, root inodes pass");
+    CHECK(told(sight) == "root mount pass, root bytes pass, root inodes pass, root io pass");
     CHECK(sight.metadata_error);
     CHECK(sight.metadata_requests == 1);
     machine.metadata.rule = {};

@@ -14,6 +14,7 @@ namespace {
 
 constexpr Duration try_limit = std::chrono::seconds(10);
 constexpr Duration last_try_limit = std::chrono::seconds(3);
+constexpr Duration under_way_limit = std::chrono::seconds(1);
 // A sink that is down for hours costs a try every five minutes at the most.
 constexpr Backoff backoff{.base = std::chrono::seconds(2), .cap = std::chrono::minutes(5)};
 // A day of a machine that flaps as fast as the hysteresis lets it has more; nobody reads them.
@@ -245,9 +246,10 @@ bool Outbox::close(Deadline deadline) {
     std::set<Route*> last;
     for (auto& route : routes_) {
         route->once.reset();
-        route->cancelled = true; // a try that is under way makes room for the last ones
         open.insert(route.get());
     }
+    // A try that is under way has mostly been taken: ended at once, it would be sent again.
+    const Deadline patience = deadline.clipped(clock_, under_way_limit);
     while (!open.empty()) {
         for (auto* route : std::set(open)) {
             if (last.contains(route)) {
@@ -256,6 +258,7 @@ bool Outbox::close(Deadline deadline) {
                 open.erase(route);
                 continue;
             }
+            if (patience.passed(clock_)) route->cancelled = true;
             if (route->work.take_end()) collect(*route);
             if (route->work.busy()) continue;
             begin_last(*route, deadline);

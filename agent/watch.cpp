@@ -24,6 +24,7 @@ constexpr Duration look_grace = std::chrono::seconds(30);
 constexpr Duration numbers_limit = std::chrono::seconds(10);
 // A service manager kills what does not stop; a machine that goes down has other things to do.
 constexpr Duration goodbye_limit = std::chrono::seconds(5);
+constexpr Duration last_numbers_limit = std::chrono::seconds(1);
 // A `run` that is under way has given up by then.
 constexpr Duration run_grace = std::chrono::seconds(10);
 
@@ -170,7 +171,7 @@ void Watch::write_numbers(bool up) {
                                     .delivered = outbox_.delivered(),
                                     .undelivered = outbox_.undelivered(),
                                     .metadata_requests = sight_.metadata_requests});
-    const auto deadline = Deadline::in(world_.clock, up ? numbers_limit : goodbye_limit);
+    const auto deadline = Deadline::in(world_.clock, up ? numbers_limit : last_numbers_limit);
     numbers_.start("numbers", [this, text, path = *config_.metrics_textfile, deadline] {
         numbers_written_ = world_.publish(path, text, deadline);
     });
@@ -258,15 +259,26 @@ bool Watch::say_goodbye() {
     world_.tell_manager("STOPPING=1");
     log::info("told to stop");
     outbox_.put(stopping_report(letterhead_.next(config_.mode), record()));
-    if (numbers_.take_end() || !numbers_.busy()) write_numbers(false);
     bool ended = outbox_.close(deadline);
     // A look is not waited for: it changes nothing, and its disk may be stuck.
     if (look_.busy() && !look_.take_end()) ended = false;
-    while (numbers_.busy() && !numbers_.take_end()) {
+    return write_last_numbers() && ended;
+}
+
+/// They say that nobody looks any more, after those that are just being written.
+bool Watch::write_last_numbers() {
+    const auto deadline = Deadline::in(world_.clock, last_numbers_limit);
+    bool begun = !config_.metrics_textfile;
+    while (true) {
+        (void)numbers_.take_end();
+        if (!numbers_.busy()) {
+            if (begun) return true;
+            write_numbers(false);
+            begun = true;
+        }
         if (deadline.passed(world_.clock)) return false;
         world_.clock.sleep_until(std::min(deadline.at, world_.clock.now() + slice / 5));
     }
-    return ended;
 }
 
 // --- what another process of this boot has told before

@@ -74,6 +74,7 @@ class Watch {
     void begin_reload();
     void finish_reload();
     [[nodiscard]] bool say_goodbye();
+    [[nodiscard]] bool write_last_numbers();
 
     [[nodiscard]] bool idle() const;
     [[nodiscard]] bool is_overdue() const;

@@ -92,7 +92,7 @@ struct Told {
 
 struct Fixture {
     Fixture() {
-        std::string name = "/tmp/muster-watch.XXXXXX";
+        std::string name = "/dev/shm/muster-watch.XXXXXX"; // a tmpfs, as /run is
         path = ::mkdtemp(name.data());
         files = Files(path);
         add_sink("scaler");

@@ -31,10 +31,15 @@ class Watch(Case):
         return process
 
     def told(self, simulator):
-        """What the endpoint took, without the signs of life: outcome, reason or kind."""
-        return [" ".join(filter(None, (report["outcome"], report.get("reason", {}).get("code"),
-                                       report.get("notice", {}).get("kind"))))
-                for report in simulator.taken() if not is_heartbeat(report)]
+        """What the endpoint took, without the signs of life: outcome, reason or kind. What comes
+        again under the same number, since its answer came late, a receiver drops."""
+        seen = {}
+        for report in simulator.taken():
+            if not is_heartbeat(report):
+                seen.setdefault(report["sequence"], " ".join(filter(None, (
+                    report["outcome"], report.get("reason", {}).get("code"),
+                    report.get("notice", {}).get("kind")))))
+        return list(seen.values())
 
     def hears(self, simulator, *expected, seconds=20):
         wait_for(lambda: self.told(simulator) == list(expected), seconds)
@@ -71,7 +76,7 @@ class Watch(Case):
         self.assertIn("1.json", outcome.err)
         self.assertIn("the old one is kept", outcome.err)
         reports = simulator.taken()
-        for report in reports:
+        for report in reports[2:]:  # of watch
             self.assertIs(report["recreate"], False)
             self.assertEqual(report["instance"]["id"], "i-0123456789abcdef0")
         sequences = [report["sequence"] for report in reports]
@@ -245,8 +250,11 @@ class Watch(Case):
         for _ in range(5):
             self.ends(machine.run("run"), 0)
         self.stops(machine, process)
-        keys = [request["headers"]["Idempotency-Key"] for request in simulator.requests()]
-        self.assertEqual(len(keys), len(set(keys)))
+        said = {}
+        for request in simulator.requests():
+            key = request["headers"]["Idempotency-Key"]
+            self.assertEqual(said.setdefault(key, request["body"]), request["body"])
+        self.assertGreater(len(said), 10)
 
 
 if __name__ == "__main__":

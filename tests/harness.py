@@ -205,6 +205,8 @@ class Run:
         try:
             descriptors = self.start_beside()
             return self._boot_kernel(descriptors, number, boot, log)
+        except ScenarioError as error:
+            return str(error)
         finally:
             self.stop_beside()
 

@@ -143,6 +143,7 @@ class Host:
     def __init__(self, work, values):
         self.work = work
         self.services = self.root = None
+        self.over = threading.Event()
         self.timer = self.told = None
         self.plugged = 0
         self.slots = int(values["slots"])
@@ -179,8 +180,10 @@ class Host:
         return arguments + (self.services.arguments() if self.services else [])
 
     def stop(self):
+        # Both wake the thread, wherever it waits.
+        self.over.set()
         try:
-            self.door.shutdown(socket.SHUT_RDWR)  # wakes the thread, wherever it waits
+            self.door.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         if self.thread.is_alive():
@@ -225,8 +228,7 @@ class Host:
 
     def _sleep(self, seconds):
         """Unless the boot ends before."""
-        over, _, _ = select.select([self.door], [], [], seconds)
-        if over and not self.door.recv(1, socket.MSG_PEEK):
+        if self.over.wait(seconds):
             raise ScenarioError("the machine is gone")
 
     def _clock(self):

@@ -82,8 +82,7 @@ class RootServer:
         self.path = os.path.join(work, "root.sock")
         if os.path.exists(self.path):
             os.remove(self.path)
-        # The path has to begin with a slash, and there is little room for a long one. It ends by itself when
-        # QEMU has closed the connection: then the image is whole.
+        # The path has to begin with a slash, and there is little room for a long one.
         self.process = start(["qemu-nbd", "--format=qcow2", "--discard=unmap", "--cache=writeback",
                               "--socket=/proc/self/cwd/root.sock", image], work, stdin=subprocess.DEVNULL)
         end = time.monotonic() + START
@@ -107,7 +106,9 @@ class RootServer:
         return now
 
     def stop(self):
+        # At SIGTERM it closes the image as it should.
         self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
         try:
             self.process.wait(10)
         except subprocess.TimeoutExpired:

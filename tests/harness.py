@@ -134,6 +134,14 @@ class Run:
         console."""
         raise NotImplementedError
 
+    def start_beside(self):
+        """Before each boot, and before `command`: starts what is to run on this machine beside the kernel.
+        The descriptors that the kernel is to inherit."""
+        return ()
+
+    def stop_beside(self):
+        """After each boot, however it ended; also where starting has failed half-way."""
+
     def keep_files(self):
         """What the script gave to `keep` is put beside the console log."""
         raise NotImplementedError
@@ -194,10 +202,19 @@ class Run:
 
     def _boot(self, number, boot, log):
         """None, or what went wrong."""
+        try:
+            descriptors = self.start_beside()
+            return self._boot_kernel(descriptors, number, boot, log)
+        except ScenarioError as error:
+            return str(error)
+        finally:
+            self.stop_beside()
+
+    def _boot_kernel(self, descriptors, number, boot, log):
         command, environment = self.command()
         kernel = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            start_new_session=True, cwd=self.work, env=environment)
+            start_new_session=True, cwd=self.work, env=environment, pass_fds=descriptors)
         try:
             return self._watch(kernel, number, boot, log)
         finally:

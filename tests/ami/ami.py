@@ -2,7 +2,8 @@
 PID 1, and NVMe disks of EC2's models from the kernel's own NVMe target.
 
 The root is an overlay over the image, one for all boots of a run. The program and the tests come on a
-read-only disk that is made for each boot. What the inside says goes to a virtio port that is a file here.
+read-only disk that is made for each boot. What the inside says goes to a virtio port that is a file here; what
+it asks of the outside goes to another one (host.py).
 """
 
 import os
@@ -13,6 +14,7 @@ import sys
 import tarfile
 
 import harness
+import host
 from harness import SOURCE, ScenarioError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -31,18 +33,23 @@ class Ami(harness.Run):
         "kernel": "",             # arguments of the kernel beyond the usual ones
         "cloud-init": "disabled", # or enabled
         "clock": "host",          # or instructions: time is their count, whatever else this machine does
+        "root": "attached",       # or stoppable: a process serves it
+        "services": "inside",     # or outside: the metadata service and the endpoint, on this machine
+        "slots": "0",             # for disks that are plugged later
     }
 
     def __init__(self, scenario, *arguments, **options):
         super().__init__(scenario, *arguments, **options)
         self.image = None
-        for key, words in (("cloud-init", ("enabled", "disabled")), ("clock", ("host", "instructions"))):
+        self.host = None
+        for key, words in (("cloud-init", ("enabled", "disabled")), ("clock", ("host", "instructions")),
+                           ("root", ("attached", "stoppable")), ("services", ("inside", "outside"))):
             if scenario.values[key] not in words:
                 raise ScenarioError("%s: %s" % (key, " or ".join(words)))
 
     @staticmethod
     def require_tools():
-        for tool in ("qemu-system-x86_64", "qemu-img", "mkfs.ext4"):
+        for tool in ("qemu-system-x86_64", "qemu-img", "qemu-nbd", "setpriv", "mkfs.ext4"):
             if not shutil.which(tool):
                 sys.exit("ami: %s is not installed: ./dev deps" % tool)
 
@@ -60,7 +67,9 @@ class Ami(harness.Run):
                  ["ebs%d" % i for i in range(self.scenario.ebs)])
         random.Random("%d %d" % (self.scenario.seed, number)).shuffle(names)
         self._make_source(number, ORDER=" ".join(names), BLANK="yes" if boot.blank else "",
-                          SIZE=self.scenario.values["size"], EBS_SIZE=self.scenario.values["ebs-size"])
+                          SIZE=self.scenario.values["size"], EBS_SIZE=self.scenario.values["ebs-size"],
+                          ROOT=self.scenario.values["root"], SERVICES=self.scenario.values["services"],
+                          ENDPOINT="http://" + host.ENDPOINT if self.scenario.values["services"] == "outside" else "")
 
     def _make_source(self, number, **variables):
         """The read-only disk: the program, the tests, the variables."""
@@ -81,17 +90,20 @@ class Ami(harness.Run):
         values = self.scenario.values
         # Linux 6.1 takes pages that NVMe over TCP sends to the machine itself, where two huge pages meet, for
         # a stray copy, and ends the target's worker ("usercopy: Kernel memory exposure attempt").
+        # Where this machine has a lot to do no tick may come while the kernel looks whether they do, and it gives up
+        # ("IO-APIC + timer doesn't work"): no_timer_check.
         kernel = ("root=/dev/nvme0n1 ro console=ttyS0 net.ifnames=0 oops=panic panic=-1 hardened_usercopy=off"
-                  " loglevel=4 systemd.show_status=1 cloud-init=%s %s" % (values["cloud-init"], values["kernel"]))
+                  " no_timer_check loglevel=4 systemd.show_status=1 cloud-init=%s %s" % (values["cloud-init"], values["kernel"]))
+        if values["root"] == "stoppable":
+            # What Amazon advises for EBS: an answer is waited for, for ever.
+            kernel += " nvme_core.io_timeout=4294967295"
         # Names relative to the work folder: a comma in a path would be QEMU's own.
         return [
-            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+            "setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             "-machine", "q35", "-cpu", "max", *self._pace(),
             "-smp", values["processors"], "-m", values["memory"],
             "-kernel", os.path.join(self.image, "vmlinuz"), "-append", kernel,
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
-            "-drive", "if=none,id=root,format=qcow2,discard=unmap,file=root.qcow2",
-            "-device", "nvme,drive=root,serial=vol0aaaaaaaaaaaaaaaa",
             "-drive", "if=none,id=source,format=raw,readonly=on,file=source.img",
             "-device", "virtio-blk-pci,drive=source,serial=source",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
@@ -99,6 +111,7 @@ class Ami(harness.Run):
             "-device", "virtserialport,chardev=said,name=muster.said",
             "-chardev", "file,id=kept,append=on,path=kept.tar",
             "-device", "virtserialport,chardev=kept,name=muster.kept",
+            *self.host.arguments(), "-device", "nvme,drive=root,serial=vol0aaaaaaaaaaaaaaaa",
         ], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
     def _pace(self):
@@ -107,7 +120,19 @@ class Ami(harness.Run):
             return ["-accel", "tcg,thread=single", "-icount", "shift=0"]
         return ["-accel", "tcg,thread=multi"]
 
+    def start_beside(self):
+        self.host = host.Host(self.work, self.scenario.values)
+        return self.host.descriptors()
+
+    def stop_beside(self):
+        if self.host:
+            self.host.stop()
+            self.host = None
+
     def keep_files(self):
+        for name in ("reports.jsonl", "requests.jsonl"):
+            if os.path.exists(self._file(name)):
+                shutil.copy(self._file(name), self.log_folder)
         # One archive after the other, one a boot.
         kept = self._file("kept.tar")
         if os.path.exists(kept) and os.path.getsize(kept):

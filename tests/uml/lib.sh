@@ -135,8 +135,8 @@ REPORT=/run/muster/report.json
 configure() {
     mkdir -p /etc/muster/conf.d
     rm -f /etc/muster/conf.d/*
-    printf '{ "report": { "to": { "scaler": { "type": "webhook", "url": "http://127.0.0.1:8080/v1/reports", "required": true } } } }' \
-        >/etc/muster/muster.json
+    printf '{ "report": { "to": { "scaler": { "type": "webhook", "url": "%s/v1/reports", "required": true } } } }' \
+        "${ENDPOINT:-http://127.0.0.1:8080}" >/etc/muster/muster.json
     local part number=10
     for part in "$@"; do
         printf '%s' "$part" >"/etc/muster/conf.d/$number.json"

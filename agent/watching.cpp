@@ -50,8 +50,8 @@ class RealEyes : public Eyes {
 
     void follow(const Config& config) override {
         config_ = config;
-        if (metadata_) requests_before_ += metadata_->service().counters().requests;
-        metadata_.emplace(world_, config_, progress_);
+        requests_before_ += metadata_->service().counters().requests;
+        metadata_ = std::make_unique<MetadataStage>(world_, config_, progress_);
     }
 
     [[nodiscard]] Sight look(Deadline deadline) override {
@@ -91,7 +91,9 @@ class RealEyes : public Eyes {
     Instance instance_;
     Record record_;
     Progress progress_;
-    std::optional<MetadataStage> metadata_; ///< with its token; made anew for each configuration
+    /// With its token; made anew for each configuration.
+    std::unique_ptr<MetadataStage> metadata_ =
+        std::make_unique<MetadataStage>(world_, config_, progress_);
     unsigned requests_before_ = 0;
     std::optional<probes::KnownMetadata> known_;
 };

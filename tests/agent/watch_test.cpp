@@ -112,7 +112,7 @@ struct Fixture {
             Endpoint(Fixture& of, std::string called) : of_(of), name_(std::move(called)) {}
             std::expected<void, SinkError> deliver(const Message& message,
                                                    Duration limit) override {
-                of_.limit = limit;
+                of_.time_left = limit;
                 ++of_.tries[name_];
                 const auto answer =
                     of_.answers.contains(name_) ? of_.answers[name_](message) : FakeSink::Answer{};
@@ -215,7 +215,7 @@ struct Fixture {
     std::map<std::string, std::function<FakeSink::Answer(const Message&)>> answers;
     std::map<std::string, std::vector<Told>> told; ///< what each sink took
     std::vector<std::string> keys;
-    Duration limit{}; ///< of the try that is under way
+    Duration time_left{}; ///< of the try that is under way
     std::map<std::string, unsigned> tries;
     std::deque<Duration> reloads;
     std::optional<Config> next_config;
@@ -528,7 +528,7 @@ TEST_CASE_METHOD(Fixture, "watch: a reload loses nothing that is on its way, or 
 TEST_CASE_METHOD(Fixture, "watch: SIGTERM: goodbye to all within its bound, whatever hangs") {
     add_sink("hangs");
     answers["hangs"] = [&](const Message&) {
-        clock.advance(std::min<Duration>(3s, limit));
+        clock.advance(std::min<Duration>(3s, time_left));
         return FakeSink::again();
     };
     watch(1min);

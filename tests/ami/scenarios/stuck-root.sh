@@ -12,7 +12,7 @@
 #: memory 1536M
 #: kernel loglevel=3
 #: time 600
-#: variants tries=2
+#: variants tries=1
 #: soak tries=10,time=1800
 tries=${tries:-2}
 io_deadline=${io_deadline:-5}

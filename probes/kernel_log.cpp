@@ -19,7 +19,7 @@ constexpr std::array patterns = {
     Pattern{"*Remounting filesystem read-only*", "a filesystem was remounted read-only"},
     Pattern{"*EXT4-fs error *", "an error of ext4"},
     Pattern{"XFS *Shutting down filesystem*", "an XFS was shut down"},
-    Pattern{"XFS *hutdown (*", "an XFS was shut down"},
+    Pattern{"XFS *ilesystem has been shut down*", "an XFS was shut down"}, // as Linux 6.1 says it
     Pattern{"XFS *metadata I/O error*", "an I/O error on XFS's metadata"},
     Pattern{"*Buffer I/O error *", "an I/O error"},
     Pattern{"*I/O error, dev *", "an I/O error"},

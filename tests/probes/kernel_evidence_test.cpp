@@ -35,9 +35,8 @@ TEST_CASE("kernel log: what goes with sick volumes, each by a line that a kernel
                  "reading directory lblock 0",
                  "error of ext4"},
              Row{"XFS (nvme0n1p1): Log I/O Error Detected. Shutting down filesystem", "shut down"},
-             Row{"XFS (dm-0): log I/O error -5, Filesystem has been shut down due to log error "
-                 "(0x2).",
-                 ""},
+             Row{"XFS (dm-0): Filesystem has been shut down due to log error (0x2).", "shut down"},
+             Row{"XFS (dm-0): Please unmount the filesystem and rectify the problem(s).", ""},
              Row{"XFS (dm-0): metadata I/O error in \"xfs_buf_ioend+0x1a9/0x2c0 [xfs]\" at daddr "
                  "0x2 len 1 error 5",
                  "XFS's metadata"},

@@ -288,6 +288,9 @@ class Search {
                                        "what it is: {}",
                                        described(volume), doubt));
         }
+        if (volume.deadline == Duration::zero()) { // whoever watches does not wait for one
+            return failed("ebs", volume.name, "ebs-missing", described(volume) + ": is not there");
+        }
         return failed("ebs", volume.name, "ebs-missing",
                       fmt::format("{}: not there after {:.0f} s; attaching it has failed or is "
                                   "slow, and a new instance is quicker",

@@ -41,13 +41,24 @@ make_new() {
     echo 3 >/proc/sys/vm/drop_caches
 }
 
+# has_begun UNIT: the boot job proper runs: the agent, its configuration, certificates and all are in memory. A
+# root that stops before that is a machine that never speaks.
+has_begun() {
+    local pid name
+    while read -r pid; do
+        read -r name <"/proc/$pid/comm"
+        [[ $name != muster-boot ]] || return 0
+    done <"/sys/fs/cgroup/system.slice/$1.service/cgroup.procs"
+    return 1
+} 2>/dev/null
+
 # start_boot_job UNIT: as at boot; returns when it has begun.
 start_boot_job() {
     systemd-run --quiet --no-block --unit="$1" -p Type=oneshot -p KillMode=process -p RemainAfterExit=yes \
         "$muster" run
     local i
     for ((i = 0; i < 3000; i++)); do
-        [[ ! -e /run/muster/lock ]] || return 0
+        ! has_begun "$1" || return 0
         pause 0.01
     done
     fail "the boot job begins ($1)"

@@ -13,8 +13,9 @@ void boot(const World& world, const Config& config, Progress& progress, Deadline
     MetadataStage metadata(world, config, progress);
     if (const auto known = metadata.confirm(deadline)) {
         // A volume can take minutes to attach; the disks are joined meanwhile.
+        const bool writes = config.mode == Mode::enforce;
         auto ebs = world.clock.start(
-            "ebs", [&] { check_ebs(world, config, known->mapping, progress, deadline); });
+            "ebs", [&] { check_ebs(world, config, known->mapping, writes, progress, deadline); });
 
         const auto planned = plan_storage(world, config, *known, progress, deadline);
         if (planned && metadata.still_says(*known, deadline))

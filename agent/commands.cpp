@@ -93,7 +93,7 @@ int show_probes(const Options& options) {
     if (wanted("ebs")) {
         MetadataStage metadata(world, here->config, here->progress);
         if (const auto known = metadata.confirm(here->deadline)) {
-            check_ebs(world, here->config, known->mapping, here->progress, here->deadline);
+            check_ebs(world, here->config, known->mapping, false, here->progress, here->deadline);
         }
     }
     if (wanted("checks")) run_checks(world, here->config, here->progress, here->deadline);

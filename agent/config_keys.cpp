@@ -155,8 +155,10 @@ Keys ebs() {
          "It must have at least this size.", R"("100GiB")"},
         {"ebs.*.deadline", Node::value, deadline(), R"("100s")",
          "How long to wait for it to appear and to answer."},
-        not_yet({"ebs.*.write_probe", Node::value, kinds::boolean(), "false",
-                 "Try that it can be written, not only read."}),
+        {"ebs.*.write_probe", Node::value, kinds::boolean(), "false",
+         "Also write, sync, read back and remove a file, `.muster-probe`, where its filesystem is "
+         "mounted; it must be mounted by something else, within `deadline`. Only `muster run` in "
+         "mode `enforce` writes."},
     };
 }
 

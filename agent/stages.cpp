@@ -39,7 +39,7 @@ void look_at_kernel(const World& world, Progress& progress) {
 }
 
 void check_ebs(const World& world, const Config& config, const probes::Mapping& mapping,
-               Progress& progress, Deadline deadline) {
+               bool writes, Progress& progress, Deadline deadline) {
     std::vector<probes::ExpectedVolume> expected = probes::volumes_of(mapping);
     if (config.ebs) {
         expected.clear();
@@ -48,7 +48,8 @@ void check_ebs(const World& world, const Config& config, const probes::Mapping& 
                                 .device = volume.device,
                                 .volume_id = volume.volume_id,
                                 .min_size = volume.min_size,
-                                .deadline = volume.deadline});
+                                .deadline = volume.deadline,
+                                .write_probe = writes && volume.write_probe});
         }
     }
     if (expected.empty()) return;

@@ -24,8 +24,9 @@ void look_at_root(const World& world, const Config& config, Progress& progress, 
 /// What the kernel says of the machine's disks: evidence, never gating.
 void look_at_kernel(const World& world, Progress& progress);
 
+/// `writes`: those volumes of which it is asked are written to, too.
 void check_ebs(const World& world, const Config& config, const probes::Mapping& mapping,
-               Progress& progress, Deadline deadline);
+               bool writes, Progress& progress, Deadline deadline);
 
 /// The disks that are positively ephemeral, and what is to be done with them.
 struct PlannedDisks {

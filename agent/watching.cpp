@@ -36,7 +36,7 @@ void probe(const World& world, const Config& config, Progress& progress, Deadlin
         world.clock.start("root", [&] { check_root(world, config, progress, deadline); });
     const auto io =
         world.clock.start("root io", [&] { look_at_root(world, config, progress, deadline); });
-    check_ebs(world, config, {}, progress, deadline);
+    check_ebs(world, config, {}, false, progress, deadline);
     world.clock.wait(*room);
     world.clock.wait(*io);
 }

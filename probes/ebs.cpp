@@ -6,6 +6,7 @@
 #include <set>
 
 #include "probes/block_devices.h"
+#include "probes/ebs_write.h"
 #include "probes/ephemeral.h"
 #include "probes/io_evidence.h"
 
@@ -193,9 +194,11 @@ class Search {
         while (true) {
             if (!sought_.empty()) look();
             std::erase_if(readings_, [this](Reading& reading) { return is_over(reading); });
-            if (sought_.empty() && readings_.empty()) return std::move(reports_);
+            if (sought_.empty() && readings_.empty()) break;
             wait();
         }
+        write();
+        return std::move(reports_);
     }
 
   private:
@@ -248,6 +251,10 @@ class Search {
         auto& finding = reports_[reading.index].finding;
         if (reading.io->ended({clock_.now()})) {
             finding = finding_of(volume, reading.disk, reading.io->result());
+            if (volume.write_probe && finding.status == Status::pass) {
+                to_write_.push_back(
+                    {.disk = reading.disk, .mounted_by = limit_of(volume), .finding = &finding});
+            }
             return true;
         }
         const auto hangs_for = clock_.now() - reading.since;
@@ -262,6 +269,11 @@ class Search {
                     reading.limit.at);
         }
         return false;
+    }
+
+    void write() {
+        probe_writes(files_, kernel_, clock_, std::move(to_write_), io_deadline_, deadline_,
+                     notice_);
     }
 
     Finding stuck(const ExpectedVolume& volume, const Reading& reading) {
@@ -328,6 +340,7 @@ class Search {
     std::vector<VolumeReport> reports_;
     std::set<std::size_t> sought_;
     std::vector<Reading> readings_;
+    std::vector<WriteProbe> to_write_;
     unsigned polls_ = 0;
 };
 

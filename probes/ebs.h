@@ -22,7 +22,8 @@ struct ExpectedVolume {
     std::optional<std::string> device;    ///< "/dev/sdf", "sdf": as it was attached
     std::optional<std::string> volume_id; ///< "vol-0123456789abcdef0"
     std::optional<std::uint64_t> min_size;
-    Duration deadline = std::chrono::seconds(100); ///< for it to appear
+    Duration deadline = std::chrono::seconds(100); ///< for it to appear, and to be mounted
+    bool write_probe = false; ///< write to its filesystem, too, once it answers reads
 };
 
 struct VolumeReport {
@@ -33,6 +34,7 @@ struct VolumeReport {
 /// Waits for every volume side by side, each to its own deadline, woken by the kernel's events;
 /// reads each that is found at its start, middle and end, past the page cache. `io_deadline`: a
 /// volume that has not answered by then is stuck; what kernel and volume say of it is evidence.
+/// Those of which it is asked are written to after that: see ebs_write.h.
 [[nodiscard]] std::vector<VolumeReport> probe_volumes(const Files& files, Kernel& kernel,
                                                       Clock& clock,
                                                       const std::vector<ExpectedVolume>& expected,

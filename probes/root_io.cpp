@@ -55,7 +55,7 @@ void RootIo::begin() {
         keep("reads", kernel_.start_read("/dev/" + device_->name, places(device_->size, rounds_),
                                          read_length));
     }
-    if (writes_) keep("writes", kernel_.start_write(root_probe_folder));
+    if (writes_) keep("writes", kernel_.start_write(root_probe_folder, std::nullopt));
     ++rounds_;
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "agent/sys/fd.h"
@@ -31,6 +32,22 @@ Result<Fd> open_folder(const std::string& path) {
         return fail_errno(errno, "can't open the folder " + path);
     }
     return folder;
+}
+
+/// Whatever is mounted over the folder that was meant is somebody else's.
+Result<void> expect_device(const Fd& folder, DeviceNumber on) {
+    struct stat facts{};
+    if (::fstat(folder.get(), &facts) != 0) {
+        return fail_errno(errno, "can't tell its device");
+    }
+    const DeviceNumber found{major(facts.st_dev), minor(facts.st_dev)};
+    if (found == on) {
+        return {};
+    }
+    return fail(Errc::conflict, "it is of the device " + std::to_string(found.major) + ":" +
+                                    std::to_string(found.minor) + ", expected " +
+                                    std::to_string(on.major) + ":" + std::to_string(on.minor) +
+                                    ": something else is mounted over it");
 }
 
 Result<void> write_block(int folder, const Block& block) {
@@ -72,11 +89,14 @@ Result<void> read_block(int folder, Block& block) {
 
 } // namespace
 
-Result<Duration> write_and_read_back(const std::string& path) {
+Result<Duration> write_and_read_back(const std::string& path, std::optional<DeviceNumber> on) {
     const auto before = std::chrono::steady_clock::now();
     const auto folder = open_folder(path);
     if (!folder) {
         return fail(folder.error());
+    }
+    if (const auto right = on ? expect_device(*folder, *on) : Result<void>{}; !right) {
+        return fail(right.error(), path);
     }
     static Block written;
     static Block read;

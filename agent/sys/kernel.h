@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,7 +59,7 @@ class PendingIo {
     virtual ~PendingIo() = default;
     /// Whether it has ended, one way or the other; waits for that until the deadline.
     [[nodiscard]] virtual bool ended(Deadline deadline) = 0;
-    /// Once it has ended: how long the slowest part took, or why it failed. To be asked once.
+    /// Once it has ended: how long the slowest part took, or why it failed.
     [[nodiscard]] virtual Result<Duration> result() = 0;
 };
 
@@ -99,9 +100,11 @@ class Kernel {
 
     /// Writes a file of ours, 4 KiB of noise in `folder` (made when missing, its parent is not),
     /// syncs it, reads it back past the page cache and removes it. `read_only`, `full`, `io` (also
-    /// where something else is read back than was written), `denied`.
+    /// where something else is read back than was written), `denied`. `on`: the device whose
+    /// filesystem the folder must be of, none for any; on another one nothing is written
+    /// (`conflict`): another mount may lie over the one that was meant.
     [[nodiscard]] virtual Result<std::unique_ptr<PendingIo>>
-    start_write(std::string_view folder) = 0;
+    start_write(std::string_view folder, std::optional<DeviceNumber> on) = 0;
 
     /// What is on the disk, all signatures of it, backup copies too (a GPT is "PMBR", "gpt",
     /// "gpt"). Whatever could not be read is an error, never "no signature". Reads regular files

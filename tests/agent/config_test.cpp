@@ -463,8 +463,6 @@ TEST_CASE("rules between keys") {
 TEST_CASE("what is known but not supported yet is refused, its default is not") {
     const std::string refusal = ", which is not supported yet";
     check_each({
-        {ebs(R"("device": "/dev/sdf", "write_probe": true)"),
-         "ebs.data.write_probe: found true" + refusal},
         {webhook(R"("identity": true)"), "report.to.s.identity: found true" + refusal},
         {sink(R"("type": "autoscaling", "group": "g")"),
          "report.to.s.type: found \"autoscaling\"" + refusal},

@@ -98,7 +98,8 @@ class FakeKernel : public Kernel {
         return std::make_unique<FakeIo>(clock_, answer(reads, "start_read", node));
     }
 
-    [[nodiscard]] Result<std::unique_ptr<PendingIo>> start_write(std::string_view folder) override {
+    [[nodiscard]] Result<std::unique_ptr<PendingIo>>
+    start_write(std::string_view folder, std::optional<DeviceNumber>) override {
         was_written.emplace_back(folder);
         return std::make_unique<FakeIo>(clock_, answer(writes, "start_write", folder));
     }

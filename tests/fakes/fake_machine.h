@@ -291,7 +291,8 @@ class FakeMachine : public Kernel {
     start_read(std::string_view, const std::vector<std::uint64_t>&, std::uint32_t) override {
         return fail(Errc::internal, "not in this fake");
     }
-    [[nodiscard]] Result<std::unique_ptr<PendingIo>> start_write(std::string_view) override {
+    [[nodiscard]] Result<std::unique_ptr<PendingIo>>
+    start_write(std::string_view, std::optional<DeviceNumber>) override {
         return fail(Errc::internal, "not in this fake");
     }
     [[nodiscard]] Result<std::string> log_page(std::string_view, std::uint8_t, std::uint32_t,

@@ -129,7 +129,8 @@ class FuzzedKernel : public Kernel {
     start_read(std::string_view, const std::vector<std::uint64_t>&, std::uint32_t) override {
         return unexpected();
     }
-    Result<std::unique_ptr<PendingIo>> start_write(std::string_view) override {
+    Result<std::unique_ptr<PendingIo>> start_write(std::string_view,
+                                                   std::optional<DeviceNumber>) override {
         return unexpected();
     }
     Result<std::string> log_page(std::string_view, std::uint8_t, std::uint32_t, Deadline) override {

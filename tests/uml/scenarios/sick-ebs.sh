@@ -73,4 +73,22 @@ becomes "0 $half linear /dev/loop0 0
 $half $((sectors - half)) delay /dev/loop0 $half 60000"
 row "the second half is stuck" ebs-stuck $limit $((limit + 4))
 row "well again" ready 0 4
+
+# Its owner asks for a write, too. The journal is as large as one may be that fits.
+mkfs.ext4 -q -F /dev/loop1
+configure "{ \"ephemeral\": { \"expect\": \"none\" }, \"root\": { \"io_deadline\": \"${limit}s\" },
+    \"ebs\": { \"data\": { \"device\": \"/dev/sdp\", \"write_probe\": true, \"deadline\": \"3s\" } } }"
+row "to be written to, and mounted nowhere" cannot-tell 3 6
+mkdir /data
+mount /dev/loop1 /data
+row "to be written to, well" ready 0 4
+check "no trace of it stays" test ! -e /data/.muster-probe
+mount -t tmpfs none /data
+row "to be written to, and something else is mounted over it" cannot-tell 0 4
+umount /data
+becomes "0 $sectors delay /dev/loop0 0 0 /dev/loop0 0 30000"
+row "to be written to, each write takes 30 s" ebs-stuck $limit $((limit + 4))
+becomes "0 $sectors flakey /dev/loop0 0 0 1000 1 error_writes"
+row "to be written to, and writes fail" ebs-io-error 0 4
+umount /data
 check "nobody is left" nobody_left

@@ -25,6 +25,10 @@ constexpr Duration numbers_limit = std::chrono::seconds(10);
 // A service manager kills what does not stop; a machine that goes down has other things to do.
 constexpr Duration goodbye_limit = std::chrono::seconds(5);
 constexpr Duration last_numbers_limit = std::chrono::seconds(1);
+// The first report to a sink opens files of the root (names, their servers), and later ones do not;
+// a root that hangs must not be what the first one is about. So a sign of life comes soon, though
+// not of a whole fleet in the same second.
+constexpr Duration first_beat_limit = std::chrono::seconds(10);
 // A `run` that is under way has given up by then.
 constexpr Duration run_grace = std::chrono::seconds(10);
 
@@ -54,10 +58,12 @@ Watch::Watch(WatchWorld world, Config config)
       outbox_(world_.files, world_.clock, world_.make_sink), hysteresis_(rule()),
       jitter_({}, world_.seed), look_(world_.clock), numbers_(world_.clock),
       instance_(record_by_firmware(world_.files).instance), next_look_(world_.clock.now()),
-      // A fleet that was started in the same second must not be heard in the same second.
-      next_beat_(next_look_ +
-                 jitter_.between(config_.watch.heartbeat / 2, config_.watch.heartbeat)),
-      next_ping_(next_look_) {}
+      next_beat_(first_beat()), next_ping_(next_look_) {}
+
+Instant Watch::first_beat() {
+    const auto limit = std::min(config_.watch.heartbeat, first_beat_limit);
+    return world_.clock.now() + jitter_.between(limit / 10, limit);
+}
 
 HysteresisRule Watch::rule() const {
     return {config_.watch.bad, config_.watch.of};
@@ -246,7 +252,7 @@ void Watch::finish_reload() {
         world_.eyes.follow(config_);
         const Instant now = world_.clock.now();
         next_look_ = now;
-        next_beat_ = std::min(next_beat_, now + config_.watch.heartbeat);
+        next_beat_ = first_beat();
         log::info("the configuration was read anew");
     } else {
         log::error("the configuration is wrong, so the old one is kept");

@@ -79,6 +79,8 @@ class Watch {
     [[nodiscard]] bool idle() const;
     [[nodiscard]] bool is_overdue() const;
     [[nodiscard]] Instant next_turn() const;
+    /// Of sinks that are new.
+    [[nodiscard]] Instant first_beat();
     [[nodiscard]] HysteresisRule rule() const;
     [[nodiscard]] Record record() const;
     void remember() const;

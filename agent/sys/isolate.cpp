@@ -87,17 +87,11 @@ class Call : public IsolatedCall {
           memory_(std::move(memory)) {}
 
     [[nodiscard]] bool ready(Deadline deadline) override {
-        return !socket_ || readable(socket_.get(), clock_, deadline);
+        return readable(socket_.get(), clock_, deadline);
     }
 
     [[nodiscard]] Result<std::string> wait(Deadline deadline) override {
-        if (!socket_) {
-            return fail(Errc::internal, "this call was waited for before");
-        }
-        auto result = readable(socket_.get(), clock_, deadline) ? receive() : stuck();
-        socket_.close(); // with this the nursery kills what still runs
-        memory_.close();
-        return result;
+        return readable(socket_.get(), clock_, deadline) ? receive() : stuck();
     }
 
   private:
@@ -108,7 +102,9 @@ class Call : public IsolatedCall {
 
     [[nodiscard]] Result<std::string> receive() const {
         Reply reply;
-        if (::recv(socket_.get(), &reply, sizeof(reply), MSG_DONTWAIT) != sizeof(reply)) {
+        // The reply stays where it is, for whoever else waits for it or asks again.
+        constexpr int flags = MSG_DONTWAIT | MSG_PEEK;
+        if (::recv(socket_.get(), &reply, sizeof(reply), flags) != sizeof(reply)) {
             return fail(Errc::internal, "the nursery is gone");
         }
         switch (reply.kind) {
@@ -128,7 +124,7 @@ class Call : public IsolatedCall {
 
     const Clock& clock_;
     Instant started_;
-    Fd socket_;
+    Fd socket_; ///< when it is closed the nursery kills what still runs
     Fd memory_;
 };
 

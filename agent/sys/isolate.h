@@ -19,15 +19,16 @@ namespace muster {
 /// process, so a function's address is all it takes to name the work.
 using IsolatedFunction = std::string (*)(std::string_view argument);
 
-/// A call under way.
+/// A call under way; may be waited for from several threads. One that is destroyed is abandoned:
+/// the helper is sent SIGKILL and left to it, and nobody ever waits for it.
 class IsolatedCall {
   public:
     virtual ~IsolatedCall() = default;
-    /// Whether the answer is there; waits for it until the deadline, and gives nothing up then.
+    /// Whether the answer is there; waits for it until the deadline.
     [[nodiscard]] virtual bool ready(Deadline deadline) = 0;
-    /// The function's answer. At the deadline `stuck`: the helper is sent SIGKILL and left to it;
-    /// nobody ever waits for it. `internal` where the helper died without an answer (the message
-    /// says of which signal). To be asked once; a call that is destroyed before is abandoned too.
+    /// The function's answer, the same each time. `stuck` where there is none by the deadline: the
+    /// helper goes on. `internal` where it died without an answer (the message says of which
+    /// signal).
     [[nodiscard]] virtual Result<std::string> wait(Deadline deadline) = 0;
 };
 

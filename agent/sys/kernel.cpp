@@ -40,7 +40,11 @@ Result<Json> do_read_blocks(const Json& argument) {
 }
 
 Result<Json> do_write(const Json& argument) {
-    const auto took = write_and_read_back(argument.at("folder").get<std::string>());
+    std::optional<DeviceNumber> on;
+    if (argument.contains("major")) {
+        on = {argument.at("major").get<std::uint32_t>(), argument.at("minor").get<std::uint32_t>()};
+    }
+    const auto took = write_and_read_back(argument.at("folder").get<std::string>(), on);
     if (!took) {
         return fail(took.error());
     }
@@ -255,42 +259,49 @@ class LinuxKernel : public Kernel {
                      Json{{"node", node}, {"offsets", offsets}, {"length", length}});
     }
 
-    [[nodiscard]] Result<std::unique_ptr<PendingIo>> start_write(std::string_view folder) override {
-        return start("writing a file", serve<do_write>, Json{{"folder", folder}});
+    [[nodiscard]] Result<std::unique_ptr<PendingIo>>
+    start_write(std::string_view folder, std::optional<DeviceNumber> on) override {
+        Json what{{"folder", folder}};
+        if (on) {
+            what["major"] = on->major;
+            what["minor"] = on->minor;
+        }
+        return start("writing a file in " + std::string(folder), serve<do_write>, what);
     }
 
     [[nodiscard]] Result<DiskContent> content(std::string_view node, Deadline deadline) override {
-        const auto answer = wire::call(isolate_, serve<do_content>, Json{{"node", node}}, deadline);
+        const auto answer = ask("looking for signatures on " + std::string(node), serve<do_content>,
+                                Json{{"node", node}}, deadline);
         if (!answer) {
-            return fail(answer.error(), "looking for signatures on " + std::string(node));
+            return fail(answer.error());
         }
         return to_content(*answer);
     }
 
     [[nodiscard]] Result<bool> is_claimed(std::string_view node, Deadline deadline) override {
-        const auto answer =
-            wire::call(isolate_, serve<do_is_claimed>, Json{{"node", node}}, deadline);
+        const auto answer = ask("asking who uses " + std::string(node), serve<do_is_claimed>,
+                                Json{{"node", node}}, deadline);
         if (!answer) {
-            return fail(answer.error(), "asking who uses " + std::string(node));
+            return fail(answer.error());
         }
         return answer->get<bool>();
     }
 
     [[nodiscard]] Result<std::string> volume_group(std::string_view node,
                                                    Deadline deadline) override {
-        const auto answer =
-            wire::call(isolate_, serve<do_volume_group>, Json{{"node", node}}, deadline);
+        const auto answer = ask("looking for an LVM label on " + std::string(node),
+                                serve<do_volume_group>, Json{{"node", node}}, deadline);
         if (!answer) {
-            return fail(answer.error(), "looking for an LVM label on " + std::string(node));
+            return fail(answer.error());
         }
         return answer->get<std::string>();
     }
 
     [[nodiscard]] Result<std::string> identify(std::string_view node, Deadline deadline) override {
-        const auto answer =
-            wire::call(isolate_, serve<do_identify>, Json{{"node", node}}, deadline);
+        const auto answer = ask("identifying " + std::string(node), serve<do_identify>,
+                                Json{{"node", node}}, deadline);
         if (!answer) {
-            return fail(answer.error(), "identifying " + std::string(node));
+            return fail(answer.error());
         }
         return answer->get<std::string>();
     }
@@ -298,10 +309,10 @@ class LinuxKernel : public Kernel {
     [[nodiscard]] Result<std::string> log_page(std::string_view node, std::uint8_t page,
                                                std::uint32_t length, Deadline deadline) override {
         const auto answer =
-            wire::call(isolate_, serve<do_log_page>,
-                       Json{{"node", node}, {"page", page}, {"length", length}}, deadline);
+            ask("asking " + std::string(node) + " for a log page", serve<do_log_page>,
+                Json{{"node", node}, {"page", page}, {"length", length}}, deadline);
         if (!answer) {
-            return fail(answer.error(), "asking " + std::string(node));
+            return fail(answer.error());
         }
         return answer->get<std::string>();
     }
@@ -311,9 +322,10 @@ class LinuxKernel : public Kernel {
     }
 
     [[nodiscard]] Result<Space> space(std::string_view path, Deadline deadline) override {
-        const auto answer = wire::call(isolate_, serve<do_space>, Json{{"path", path}}, deadline);
+        const auto answer = ask("asking for the space of " + std::string(path), serve<do_space>,
+                                Json{{"path", path}}, deadline);
         if (!answer) {
-            return fail(answer.error(), "asking for the space of " + std::string(path));
+            return fail(answer.error());
         }
         return Space{answer->at("bytes").get<std::uint64_t>(),
                      answer->at("bytes_free").get<std::uint64_t>(),
@@ -323,9 +335,10 @@ class LinuxKernel : public Kernel {
 
     [[nodiscard]] Result<std::vector<FolderEntry>> folder(std::string_view path,
                                                           Deadline deadline) override {
-        const auto answer = wire::call(isolate_, serve<do_folder>, Json{{"path", path}}, deadline);
+        const auto answer = ask("looking into " + std::string(path), serve<do_folder>,
+                                Json{{"path", path}}, deadline);
         if (!answer) {
-            return fail(answer.error(), "looking into " + std::string(path));
+            return fail(answer.error());
         }
         std::vector<FolderEntry> entries;
         for (const auto& entry : *answer) {
@@ -368,10 +381,48 @@ class LinuxKernel : public Kernel {
         return std::make_unique<IsolatedIo>(what, outstanding);
     }
 
+    /// A question that only reads. One that hangs gets no second one beside it.
+    [[nodiscard]] Result<Json> ask(const std::string& what, IsolatedFunction function,
+                                   const Json& argument, Deadline deadline) {
+        auto call = begin_when_free(what, function, argument, deadline);
+        if (!call) {
+            return fail(call.error(), what);
+        }
+        auto answer = wire::finish(**call, deadline);
+        if (!answer) {
+            return fail(answer.error(), what);
+        }
+        return answer;
+    }
+
+    [[nodiscard]] Result<std::shared_ptr<IsolatedCall>> begin_when_free(const std::string& what,
+                                                                        IsolatedFunction function,
+                                                                        const Json& argument,
+                                                                        Deadline deadline) {
+        while (true) {
+            std::shared_ptr<IsolatedCall> earlier;
+            {
+                const std::lock_guard guard(mutex_);
+                auto& outstanding = outstanding_[what];
+                if (!outstanding || outstanding->ready(Deadline{})) {
+                    auto call = wire::start(isolate_, function, argument);
+                    if (!call) {
+                        return fail(call.error());
+                    }
+                    return outstanding = std::move(*call);
+                }
+                earlier = outstanding;
+            }
+            if (!earlier->ready(deadline)) {
+                return fail(Errc::stuck, "an earlier try still hangs");
+            }
+        }
+    }
+
     Isolate& isolate_;
     std::mutex mutex_;
-    /// The last I/O of a kind on a device. Whoever asked may have given it up: while it hangs it is
-    /// all that anybody gets, or each look at a stuck volume would leave another helper there.
+    /// The last call of a kind on a device. Whoever asked may have given it up: while it hangs it
+    /// is all that anybody gets, or each look at a stuck volume would leave another helper there.
     std::map<std::string, std::shared_ptr<IsolatedCall>> outstanding_;
 };
 

@@ -249,7 +249,10 @@ TEST_CASE_METHOD(Fixture, "watch: an hour in which nothing happens") {
     CHECK(jittered);
     const auto beats = heartbeats();
     CHECK(beats.size() >= 12);
-    CHECK(beats.size() <= 15);
+    CHECK(beats.size() <= 16);
+    // What a sink needs of the root is had soon, but not by a whole fleet at once.
+    CHECK(beats[0].at >= 1s);
+    CHECK(beats[0].at <= 11s);
     for (std::size_t i = 1; i < beats.size(); ++i)
         CHECK(beats[i].at - beats[i - 1].at <= 5min + 1s);
     CHECK(beats[0].report["outcome"] == "notice");
@@ -448,7 +451,12 @@ TEST_CASE_METHOD(Fixture, "watch: a verdict that run could not deliver goes out,
     REQUIRE(outcomes().size() >= 3);
     CHECK(outcomes()[1] == "failed"); // degraded came later, and does not make it void
     CHECK(outcomes()[2] == "degraded:ebs-stuck");
-    CHECK(told["scaler"][1].report["sequence"] < told["scaler"][2].report["sequence"]);
+    std::vector<unsigned> sequences; // of all but the signs of life
+    for (const auto& one : told["scaler"]) {
+        if (!one.report.contains("notice")) sequences.push_back(one.report["sequence"]);
+    }
+    REQUIRE(sequences.size() >= 3);
+    CHECK(sequences[1] < sequences[2]);
 }
 
 TEST_CASE_METHOD(Fixture, "watch: each notice once") {

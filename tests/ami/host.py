@@ -222,7 +222,7 @@ class Host:
 
     def _answer(self, words):
         requests = {"clock": self._clock, "stop-root": self._stop_root, "told": self._told,
-                    "plug": self._plug}
+                    "taken": self._taken, "plug": self._plug}
         if not words or words[0] not in requests:
             raise ScenarioError("%r is not known" % words)
         return requests[words[0]](*words[1:])
@@ -269,6 +269,11 @@ class Host:
         while self.timer.is_alive():
             self._sleep(0.05)
         return self.told
+
+    def _taken(self):
+        """What the endpoint has taken so far since the machine began."""
+        reports = [record["json"] or {} for record in self.services.reports(0)] if self.services else []
+        return json.dumps([[report.get("outcome"), report.get("reason", {}).get("code")] for report in reports])
 
     def _plug(self, size):
         """A blank disk in the next free slot: the next of /dev/vdb, /dev/vdc ... It has no model, as on

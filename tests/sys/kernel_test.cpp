@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
@@ -6,6 +7,7 @@
 #include <set>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <thread>
 
 #include "agent/sys/command.h"
@@ -368,22 +370,36 @@ TEST_CASE_METHOD(Fixture, "reads: time, rounding, bounds") {
 
 TEST_CASE_METHOD(Fixture, "a file written and read back: no trace of it stays") {
     const auto probe = folder / "var";
-    CHECK(ended(kernel->start_write(probe.string())).value() > 0s);
+    CHECK(ended(kernel->start_write(probe.string(), std::nullopt)).value() > 0s);
     CHECK(fs::is_directory(probe));
     CHECK(fs::is_empty(probe));
     // What somebody has put in its place is not written to.
     std::ofstream(folder / "theirs") << "theirs";
     fs::create_symlink(folder / "theirs", probe / ".muster-probe");
-    CHECK(ended(kernel->start_write(probe.string())));
+    CHECK(ended(kernel->start_write(probe.string(), std::nullopt)));
     CHECK(fs::file_size(folder / "theirs") == 6);
     CHECK(fs::is_empty(probe));
     fs::create_directory_symlink(probe, folder / "link");
     const auto code = [&](const std::string& path) {
-        return ended(kernel->start_write(path)).error().code;
+        return ended(kernel->start_write(path, std::nullopt)).error().code;
     };
     CHECK(code(folder / "link") == Errc::absent); // ENOTDIR: a link is followed nowhere
     CHECK(code(folder / "none" / "none") == Errc::absent);
     CHECK(code(image) == Errc::absent);
+}
+
+TEST_CASE_METHOD(Fixture, "a file written and read back: only on the device that was meant") {
+    struct stat facts{};
+    REQUIRE(::stat(folder.c_str(), &facts) == 0);
+    const DeviceNumber here{major(facts.st_dev), minor(facts.st_dev)};
+    const DeviceNumber other{here.major, here.minor + 1};
+    const auto write = [&](DeviceNumber on) {
+        return ended(kernel->start_write(folder.string(), on));
+    };
+    CHECK(write(here));
+    std::ofstream(folder / ".muster-probe") << "theirs";
+    CHECK(write(other).error().code == Errc::conflict);
+    CHECK(fs::file_size(folder / ".muster-probe") == 6); // nothing was touched
 }
 
 TEST_CASE_METHOD(Fixture, "a file written and read back: full, out of inodes, read-only") {
@@ -398,7 +414,7 @@ TEST_CASE_METHOD(Fixture, "a file written and read back: full, out of inodes, re
         return;
     }
     const auto code = [&] {
-        const auto took = ended(kernel->start_write(mnt.string()));
+        const auto took = ended(kernel->start_write(mnt.string(), std::nullopt));
         return took ? Errc::internal : took.error().code;
     };
     std::ofstream(mnt / "all") << std::string(4096, 'x');
@@ -439,184 +455,25 @@ TEST_CASE_METHOD(Fixture, "reads: a device that hangs gets one reader, however o
         CHECK_FALSE((*again)->ended(Deadline::in(*clock, 10ms)));
     }
     CHECK(helpers() == 1);
-    CHECK(ended(kernel->start_write((folder / "var").string()))); // another kind, another place
+    // Another kind, another place.
+    CHECK(ended(kernel->start_write((folder / "var").string(), std::nullopt)));
     kernel.reset();
     CHECK(testing::eventually([&] { return helpers() == 0; }));
 }
 
-TEST_CASE_METHOD(Fixture, "a block device: number, content, reads, and its I/O errors") {
-    CHECK(kernel->block_device(image).error().code == Errc::malformed);
-    CHECK(kernel->block_device("/dev/null").error().code == Errc::malformed);
-    CHECK(kernel->block_device("/dev/no-such-disk").error().code == Errc::absent);
-    const auto node = attach();
-    if (node.empty()) {
-        return;
-    }
-    const auto soon = Deadline::in(*clock, 10s);
-    CHECK(kernel->block_device(node).value().major == 7);
-    CHECK(kernel->content(node, soon).value().zeroed);
-    sh("mkfs.ext4 -q " + node);
-    CHECK(kernel->content(node, soon).value().signatures.size() == 1);
-    CHECK(read_blocks(node, {1, 63 * kMiB + 7}, 100)); // rounded to sectors
-    CHECK(kernel->identify(node, soon).error().code == Errc::malformed);
-    CHECK_FALSE(kernel->is_claimed(node, soon).value());
-    {
-        const Fd holder(::open(node.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
-        REQUIRE(holder);
-        CHECK(kernel->is_claimed(node, soon).value());
-    }
-    // One that only looks in, as udev's blkid does, is not one that has it.
-    Fd passing(::open(node.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC));
-    std::jthread lets_go([&] {
-        std::this_thread::sleep_for(200ms);
-        passing.close();
-    });
-    CHECK_FALSE(kernel->is_claimed(node, soon).value());
-    lets_go.join();
-    CHECK(kernel->is_claimed("/dev/no-such-disk", soon).error().code == Errc::absent);
-    // The end of the disk goes away under the kernel: an I/O error, and no answer about content.
-    fs::resize_file(image, 32 * kMiB);
-    CHECK(read_blocks(node, {0}, 4096));
-    CHECK(read_blocks(node, {0, 48 * kMiB}, 4096).error().code == Errc::io);
-    const auto half = kernel->content(node, soon);
-    REQUIRE_FALSE(half);
-    CHECK(half.error().code == Errc::io);
-}
-
-TEST_CASE_METHOD(Fixture, "identify: only of NVMe") {
-    const auto soon = Deadline::in(*clock, 10s);
-    CHECK(kernel->identify("/dev/null", soon).error().code == Errc::malformed);
-    CHECK(kernel->identify("/dev/no-such-disk", soon).error().code == Errc::absent);
-}
-
-TEST_CASE_METHOD(Fixture, "space of a mounted filesystem") {
-    const auto space = kernel->space("/", Deadline::in(*clock, 10s));
-    REQUIRE(space);
-    CHECK(space->bytes == fs::space("/").capacity);
-    CHECK(space->bytes_free <= space->bytes);
-    CHECK(space->inodes >= space->inodes_free);
-    CHECK(kernel->space("/no/such/path", Deadline::in(*clock, 10s)).error().code == Errc::absent);
-}
-
-TEST_CASE_METHOD(Fixture, "mount: options, owner and mode; what is refused changes nothing") {
-    const auto node = attach();
-    if (node.empty()) {
-        return;
-    }
-    sh("mkfs.ext4 -q " + node);
-    const auto soon = Deadline::in(*clock, 10s);
-    const auto target = (folder / "mnt/deep/scratch").string();
-    MountRequest request{node, target, "ext4", {"noatime", "nodev", "stripe=0"}, 01777, "games:12"};
-
-    SECTION("bad requests") {
-        request.owner = "nobody-of-that-name:root";
-        CHECK(kernel->mount(request, soon).error().code == Errc::absent);
-        request.owner = "root:root";
-        request.source = image;
-        CHECK(kernel->mount(request, soon).error().code == Errc::malformed);
-        request.source = node;
-        request.target = "/";
-        CHECK(kernel->mount(request, soon).error().code == Errc::malformed);
-        request.target = "relative";
-        CHECK(kernel->mount(request, soon).error().code == Errc::malformed);
-        CHECK_FALSE(fs::exists(folder / "mnt"));
-        fs::create_directory(folder / "elsewhere");
-        fs::create_symlink(folder / "elsewhere", folder / "link");
-        request.target = folder / "link";
-        CHECK(kernel->mount(request, soon).error().code == Errc::conflict);
-        request.target = target;
-        request.options = {"no-such-option"};
-        CHECK(kernel->mount(request, soon).error().code == Errc::malformed);
-        request.options = {};
-        request.filesystem = "xfs"; // not what is on it
-        CHECK_FALSE(kernel->mount(request, soon));
-        CHECK(sh("grep -c " + folder.string() + " /proc/mounts || true") == "0\n");
-    }
-    SECTION("a good one") {
-        const auto done = kernel->mount(request, soon);
-        if (!done && done.error().code == Errc::denied) {
-            WARN("no right to mount here");
-            return;
-        }
-        INFO((done ? "" : done.error().message));
-        REQUIRE(done);
-        struct stat status{};
-        REQUIRE(::stat(target.c_str(), &status) == 0);
-        CHECK((status.st_mode & 07777) == 01777);
-        CHECK(status.st_uid == 5);
-        CHECK(status.st_gid == 12);
-        const auto line = sh("grep " + target + " /proc/mounts");
-        CHECK(line.starts_with(node + " " + target + " ext4 rw,nodev,noatime"));
-        ::umount2(target.c_str(), 0);
-        // Again, read-only: nothing is to be set, so nothing fails.
-        request.options = {"ro"};
-        CHECK(kernel->mount(request, soon));
-        ::umount2(target.c_str(), 0);
-        request.mode = 0700;
-        CHECK(kernel->mount(request, soon).error().code == Errc::read_only);
-        ::umount2(target.c_str(), 0);
-    }
-}
-
-TEST_CASE("mount options: flags, data, and words that are not the kernel's") {
-    const auto parsed =
-        parse_options({"noatime", "nodev", "nosuid", "noexec", "nodiratime", "logbsize=256k",
-                       "nofail", "x-systemd.automount", "discard"});
-    CHECK(parsed.flags == (MS_NOATIME | MS_NODEV | MS_NOSUID | MS_NOEXEC | MS_NODIRATIME));
-    CHECK(parsed.data == "logbsize=256k,discard");
-    CHECK(parse_options({"ro", "defaults", "rw"}) == MountOptions{});
-    CHECK(parse_options({"noatime", "relatime"}).flags == MS_RELATIME);
-    CHECK(parse_options({}) == MountOptions{});
-}
-
-TEST_CASE_METHOD(Fixture, "folder: what stands there, itself first, links as links") {
-    const auto at = folder / "checks.d";
-    const auto look = [&](const fs::path& path) {
-        return kernel->folder(path.string(), Deadline::in(*clock, 10s));
+TEST_CASE_METHOD(Fixture, "a question that hangs is not asked again until it is answered") {
+    const int nursery = testing::family().at(0).pid;
+    const auto ask = [&](Duration limit) {
+        return kernel->content(image, Deadline::in(*clock, limit));
     };
-    CHECK(look(at).error().code == Errc::absent);
-    fs::create_directories(at / "sub");
-    std::ofstream(at / "b") << "x";
-    std::ofstream(at / "a\xff") << "x";
-    fs::create_symlink("/bin/true", at / "link");
-    REQUIRE(::mkfifo((at / "pipe").c_str(), 0600) == 0);
-    fs::permissions(at, fs::perms(0750));
-    fs::permissions(at / "sub", fs::perms(01777));
-    fs::permissions(at / "b", fs::perms(0640));
-    fs::permissions(at / "a\xff", fs::perms(04755));
-    using Type = FolderEntry::Type;
-    const auto me = ::geteuid();
-    const auto entries = look(at);
-    REQUIRE(entries);
-    CHECK(*entries == std::vector<FolderEntry>{{".", Type::folder, 0750, me},
-                                               {"a\xff", Type::file, 04755, me},
-                                               {"b", Type::file, 0640, me},
-                                               {"link", Type::link, 0777, me},
-                                               {"pipe", Type::other, 0600, me},
-                                               {"sub", Type::folder, 01777, me}});
-    CHECK(look(at / "sub")->size() == 1);
-    CHECK(look(at / "b").error().code == Errc::malformed);
-    CHECK(look(at / "b").error().message.find("no folder") != std::string::npos);
-    for (int i = 0; i < 1025; ++i)
-        std::ofstream(at / "sub" / std::to_string(i)) << "";
-    CHECK(look(at / "sub").error().code == Errc::too_large);
-}
-
-TEST_CASE("owner: names and numbers, from the files themselves") {
-    constexpr auto kPasswd = "root:x:0:0:root:/root:/bin/bash\napp:x:1000:1001:,,,:/:/bin/sh\n"
-                             "broken:x\nodd:x:abc:1:::\n";
-    constexpr auto kGroup = "root:x:0:\nusers:x:100:app\n";
-    const auto resolve = [&](const char* owner) { return resolve_owner(owner, kPasswd, kGroup); };
-    CHECK(resolve("root:root") == Owner{0, 0});
-    CHECK(resolve("app:users") == Owner{1000, 100});
-    CHECK(resolve("app") == Owner{1000, 1001});
-    CHECK(resolve("1000") == Owner{1000, 1001});
-    CHECK(resolve("12:34") == Owner{12, 34});
-    for (const auto* bad :
-         {"", ":", "app:", ":users", "none:users", "app:none", "broken:users", "odd:users", "77",
-          "-1:0", "4294967295:0", "99999999999:0", "app:users:x"}) {
-        INFO(bad);
-        CHECK(resolve(bad).error().code == Errc::absent);
+    REQUIRE(::kill(nursery, SIGSTOP) == 0); // so nothing of it is even begun
+    CHECK(ask(100ms).error().message.find("neither success nor failure") != std::string::npos);
+    for (int i = 0; i < 3; ++i) {
+        const auto again = ask(10ms);
+        REQUIRE_FALSE(again);
+        CHECK(again.error().code == Errc::stuck);
+        CHECK(again.error().message.find("an earlier try still hangs") != std::string::npos);
     }
-    CHECK(resolve_owner("0:0", "", "") == Owner{0, 0});
+    REQUIRE(::kill(nursery, SIGCONT) == 0);
+    CHECK(ask(10s)); // once the earlier one has ended
 }

@@ -29,6 +29,9 @@ void boot(const World& world, const Config& config, Progress& progress, Deadline
     if (const auto obstacle = progress.obstacle()) {
         skip_checks(world, config, *obstacle, progress, deadline);
     } else {
+        // Who needs no more than the disks need not wait for the checks, which may well look at
+        // him.
+        progress.storage_ready();
         run_checks(world, config, progress, deadline);
     }
     progress.finished();

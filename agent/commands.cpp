@@ -6,7 +6,9 @@
 #include "agent/config.h"
 #include "agent/look.h"
 #include "agent/metadata.h"
+#include "agent/run.h"
 #include "agent/stages.h"
+#include "agent/standing.h"
 #include "agent/sys/log.h"
 #include "agent/timeline.h"
 #include "lvm/tool.h"
@@ -107,7 +109,13 @@ int show_probes(const Options& options) {
 
 int show_status(const Options& options) {
     const Files files;
-    const auto text = files.read("/run/muster/status.json");
+    if (options.wait) {
+        const auto clock = make_system_clock();
+        if (is_switched_off(files) || wait_for(*options.wait, files, *clock)) return all_well;
+        log::error("not reached, and not to be reached any more");
+        return something_wrong;
+    }
+    const auto text = files.read(status_file);
     if (!text) {
         log::error("no outcome yet: muster run has not ended since this boot",
                    {{"error", text.error().message}});

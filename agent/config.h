@@ -162,4 +162,7 @@ struct FoundLayers {
 /// docs/configuration.md, made from the table of keys.
 [[nodiscard]] std::string config_reference();
 
+/// docs/config.schema.json, from the same table: names and JSON types, draft 7.
+[[nodiscard]] std::string config_schema();
+
 } // namespace muster

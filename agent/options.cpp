@@ -80,6 +80,16 @@ class Reader {
         return text;
     }
 
+    Result<void> milestone(const Result<std::string>& text) {
+        if (!text) return fail(text.error());
+        if (*text != "storage" && *text != "ready") {
+            return fail(Errc::malformed,
+                        fmt::format("--wait: expected storage or ready, found \"{}\"", *text));
+        }
+        options_.wait = *text == "storage" ? Milestone::storage : Milestone::ready;
+        return {};
+    }
+
     Result<void> flag(std::string_view word) {
         const auto name = word.substr(0, word.find('='));
         if (name == "--config") {
@@ -102,6 +112,11 @@ class Reader {
             options_.log_level = *level;
             return {};
         }
+        if (word == "--if-died" && options_.command == "run") {
+            options_.if_died = true;
+            return {};
+        }
+        if (name == "--wait" && options_.command == "status") return milestone(value(name));
         const auto* command = find_command(options_.command);
         if (word == "--json" && command != nullptr && command->json) {
             options_.json = true;
@@ -160,6 +175,9 @@ std::string usage() {
     }
     return text + "\n--config replaces the default search (/etc/muster/muster.json,\n"
                   "/etc/muster/conf.d/*.json, /run/muster/conf.d/*.json) and may be repeated.\n"
+                  "run --if-died: report failed / internal where the last run left no verdict.\n"
+                  "status --wait storage|ready: return when this boot has got there (0) or will\n"
+                  "not (1).\n"
                   "--json: run, plan, metadata, probe, status print JSON and nothing else.\n"
                   "Exit status of run: 0 ready and delivered, 1 failed and delivered, 2 usage or\n"
                   "configuration, 3 ready and 4 failed but not delivered (kept in the spool).\n"

@@ -10,12 +10,20 @@
 
 namespace muster {
 
+/// What can be waited for.
+enum class Milestone {
+    storage, ///< the disks are assembled and probed; the owner's checks may still fail
+    ready    ///< the verdict is `ready`, delivered or not
+};
+
 struct Options {
     std::string command;              ///< "run"; "help" and "version" for those flags
     std::vector<std::string> configs; ///< --config, in order
     std::vector<std::string> names;   ///< what follows the command: `probe root ebs`
     log::Level log_level = log::Level::info;
     bool json = false;
+    bool if_died = false;          ///< run --if-died
+    std::optional<Milestone> wait; ///< status --wait
 };
 
 /// `malformed` with one line that says what is wrong and what was expected.

@@ -70,6 +70,8 @@ void Record::add(const Json& event) try {
         metadata = counters_from(event.at("metadata"));
     } else if (kind == "storage") {
         storage = event.at("storage");
+    } else if (kind == "storage ready") {
+        storage_ready = true;
     } else if (kind == "finished") {
         finished = true;
     }
@@ -139,6 +141,10 @@ void Progress::metadata(const probes::MetadataCounters& counters) {
 
 void Progress::storage(const Json& storage) {
     emit({{"event", "storage"}, {"storage", storage}});
+}
+
+void Progress::storage_ready() {
+    emit({{"event", "storage ready"}});
 }
 
 void Progress::finished() {

@@ -45,7 +45,8 @@ struct Record {
     std::vector<probes::Wait> waits;
     probes::MetadataCounters metadata;
     std::optional<Waiting> waiting;
-    bool finished = false; ///< the boot job came to its end
+    bool storage_ready = false; ///< disks and volumes are assembled, probed and well
+    bool finished = false;      ///< the boot job came to its end
 
     /// Adds one event. An event that can't be understood is a mistake of ours and is passed over:
     /// the report must go out all the same.
@@ -71,6 +72,7 @@ class Progress {
     void instance(const Instance& instance);
     void metadata(const probes::MetadataCounters& counters);
     void storage(const nlohmann::json& storage);
+    void storage_ready();
     void finished();
 
     /// The first gating finding so far that is no pass, as "ebs data (ebs-missing)"; none: all is

@@ -1,6 +1,7 @@
 #include "agent/run.h"
 
 #include <cstdio>
+#include <fmt/format.h>
 
 #include "agent/boot.h"
 #include "agent/console.h"
@@ -8,6 +9,7 @@
 #include "agent/session.h"
 #include "agent/sys/lock.h"
 #include "agent/sys/log.h"
+#include "agent/sys/notify.h"
 #include "agent/sys/resident.h"
 #include "agent/sys/worker.h"
 #include "agent/timeline.h"
@@ -15,10 +17,8 @@
 #include "probes/root_io.h"
 
 namespace muster {
-namespace {
 
-/// A configuration that can't be read at all is as wrong as one that makes no sense.
-LoadedConfig load(const Files& files, const Options& options) {
+LoadedConfig load_for_run(const Files& files, const Options& options) {
     const auto found = read_config_layers(files, options.configs);
     auto loaded = load_config(found.layers);
     if (found.error) {
@@ -27,6 +27,8 @@ LoadedConfig load(const Files& files, const Options& options) {
     }
     return loaded;
 }
+
+namespace {
 
 void add_mistakes(const LoadedConfig& loaded, Record& record) {
     for (const auto& mistake : loaded.mistakes) {
@@ -38,6 +40,16 @@ void add_mistakes(const LoadedConfig& loaded, Record& record) {
         finding.gating = !mistake.unknown_key;
         record.findings.push_back(std::move(finding));
     }
+}
+
+/// The unit's own time-out fits the default deadline; an owner's longer one is made known.
+void ask_for_time(const Config& config) {
+    const auto all = config.deadline + std::chrono::minutes(1);
+    const auto told = notify_manager(
+        manager_socket(),
+        fmt::format("EXTEND_TIMEOUT_USEC={}",
+                    std::chrono::duration_cast<std::chrono::microseconds>(all).count()));
+    if (!told) log::warning("no time to be asked for", {{"error", told.error().message}});
 }
 
 bool is_stuck(const probes::RootIo& root) {
@@ -54,6 +66,7 @@ Ending follow(Worker& worker, Record& record, Session& session, Clock& clock, in
     constexpr Duration stopped_with_us = std::chrono::milliseconds(100);
     while (true) {
         session.announce(record);
+        session.show(record);
         live.tick(record);
         root.tick();
         if (is_stuck(root)) {
@@ -119,6 +132,7 @@ bool is_switched_off(const Files& files) {
 }
 
 int run(const Options& options) {
+    if (options.if_died) return report_death(options);
     const Files files;
     if (is_switched_off(files)) return 0;
     // First of all: from here on, whoever stops us gets a verdict.
@@ -134,10 +148,13 @@ int run(const Options& options) {
         log::warning("a root volume that hangs may hang us", {{"error", locked.error().message}});
     }
     const auto clock = make_system_clock();
-    const auto loaded = load(files, options);
+    const auto loaded = load_for_run(files, options);
     Session session(files, *clock, loaded.config);
     Record record = record_by_firmware(files);
     add_mistakes(loaded, record);
+    // From here on, whoever waits for us knows that we are there, and for how long.
+    session.show(record);
+    ask_for_time(loaded.config);
     if (!lock) {
         // Another run may be at the disks, so they are left alone; but nobody else reports for us.
         log::error("no lock to be had", {{"error", lock.error().message}});

@@ -10,7 +10,6 @@ namespace muster {
 namespace {
 
 constexpr const char* report_file = "/run/muster/report.json";
-constexpr const char* status_file = "/run/muster/status.json";
 // Metadata names a healthy instance within a second.
 constexpr Duration name_wait = std::chrono::seconds(3);
 
@@ -24,13 +23,17 @@ std::string verdict_text(const Verdict& verdict) {
 
 Session::Session(const Files& files, Clock& clock, const Config& config)
     : files_(files), clock_(clock), config_(config), start_(clock.now()), letterhead_(files, clock),
-      courier_(clock) {
+      courier_(clock), standing_(files) {
     for (const auto& sink : config.report.to)
         courier_.add(sink, files);
 }
 
 Deadline Session::work_deadline() const {
     return {start_ + config_.deadline - config_.report.deadline};
+}
+
+void Session::show(const Record& record) {
+    standing_.keep(record, config_.mode == Mode::enforce, start_ + config_.deadline);
 }
 
 void Session::announce(const Record& record) {
@@ -61,7 +64,7 @@ int Session::conclude(const Record& record, Ending ending) {
                     .sequence = sequence,
                     .time = clock_.wall(),
                     .message = message});
-    keep(report_, {});
+    keep(report_, record.storage_ready, {});
 
     const auto deliveries =
         courier_.deliver(message, Deadline::in(clock_, config_.report.deadline));
@@ -74,15 +77,16 @@ int Session::conclude(const Record& record, Ending ending) {
                                                 {"error", delivery.error}});
         }
     }
-    keep(report_, deliveries);
+    keep(report_, record.storage_ready, deliveries);
     const bool delivered = all_delivered(deliveries);
     if (!delivered) console_line("the report could not be delivered; it is in the spool");
     return (verdict.ready ? 0 : 1) + (delivered ? 0 : 3);
 }
 
-void Session::keep(const nlohmann::ordered_json& report,
+void Session::keep(const nlohmann::ordered_json& report, bool storage_ready,
                    const std::vector<Delivery>& deliveries) const {
     auto status = report;
+    status["storage_ready"] = storage_ready;
     status["deliveries"] = nlohmann::ordered_json::array();
     for (const auto& delivery : deliveries) {
         status["deliveries"].push_back({{"sink", delivery.sink},

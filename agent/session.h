@@ -9,6 +9,7 @@
 #include "agent/letterhead.h"
 #include "agent/record.h"
 #include "agent/report.h"
+#include "agent/standing.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/files.h"
 #include "agent/verdict.h"
@@ -23,6 +24,9 @@ class Session {
     /// that takes too long.
     void announce(const Record& record);
 
+    /// Tells who waits on this machine how far the boot is (agent/standing.h).
+    void show(const Record& record);
+
     /// Decides, reports, waits for the delivery. Gives the report's exit status: 0, 1, 3 or 4.
     [[nodiscard]] int conclude(const Record& record, Ending ending);
 
@@ -33,7 +37,8 @@ class Session {
     [[nodiscard]] const nlohmann::ordered_json& report() const { return report_; }
 
   private:
-    void keep(const nlohmann::ordered_json& report, const std::vector<Delivery>& deliveries) const;
+    void keep(const nlohmann::ordered_json& report, bool storage_ready,
+              const std::vector<Delivery>& deliveries) const;
 
     const Files& files_;
     Clock& clock_;
@@ -41,6 +46,7 @@ class Session {
     Instant start_;
     Letterhead letterhead_;
     Courier courier_;
+    Standing standing_;
     bool announced_ = false;
     nlohmann::ordered_json report_;
 };

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <climits>
+#include <fmt/format.h>
 #include <memory>
 #include <mutex>
 #include <poll.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
+
+#include "agent/sys/journal.h"
 
 namespace muster::log {
 namespace {
@@ -41,14 +44,13 @@ bool is_journal() {
     return answer;
 }
 
-/// "<4>" is a warning to the journal, and so on.
-std::string_view journal_level(spdlog::level::level_enum level) {
-    if (!is_journal()) return "";
+/// As syslog numbers them.
+int priority_of(spdlog::level::level_enum level) {
     switch (level) {
-    case spdlog::level::err: return "<3>";
-    case spdlog::level::warn: return "<4>";
-    case spdlog::level::info: return "<6>";
-    default: return "<7>";
+    case spdlog::level::err: return 3;
+    case spdlog::level::warn: return 4;
+    case spdlog::level::info: return 6;
+    default: return 7;
     }
 }
 
@@ -83,15 +85,18 @@ void append_value(std::string& line, std::string_view value) {
 void write(spdlog::level::level_enum level, std::string_view message,
            std::initializer_list<Field> fields) {
     if (!logger().should_log(level)) return;
-    std::string line(journal_level(level));
-    line += message;
+    std::string line(message);
     for (const auto& [key, value] : fields) {
         line += ' ';
         line += key;
         line += '=';
         append_value(line, value);
     }
-    logger().log(level, "{}", line);
+    // What the journal itself does not take, the pipe to it may.
+    static const bool native = leads_to_journal(STDERR_FILENO);
+    if (native && send_to_journal(journal_socket, journal_entry(line, priority_of(level), fields)))
+        return;
+    logger().log(level, "{}{}", is_journal() ? fmt::format("<{}>", priority_of(level)) : "", line);
 }
 
 } // namespace

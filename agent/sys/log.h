@@ -1,5 +1,6 @@
-// The log: one line an event, key=value, on standard error. Logging never decides anything and
-// never carries a secret.
+// The log: one line an event, key=value, on standard error; under systemd an entry of the journal,
+// with the same line as its message and each key as a field MUSTER_KEY. Logging never decides
+// anything and never carries a secret.
 #pragma once
 
 #include <initializer_list>

@@ -724,6 +724,13 @@ TEST_CASE("the reference in docs/ is what the table says") {
     CHECK(text.str() == config_reference());
 }
 
+TEST_CASE("docs/config.schema.json is what the table of keys says") {
+    std::ifstream file(MUSTER_SOURCE_DIR "/docs/config.schema.json");
+    std::stringstream text;
+    text << file.rdbuf();
+    CHECK(text.str() == config_schema());
+}
+
 TEST_CASE("the default configuration in the reference is accepted") {
     const auto reference = config_reference();
     const auto start = reference.find("```jsonc\n") + 9;

@@ -36,6 +36,14 @@ TEST_CASE("options: commands and their flags, in any order where it is clear") {
         CHECK(parsed({command}).command == command);
 }
 
+TEST_CASE("options: what the service manager's units say") {
+    CHECK(parsed({"run", "--if-died"}).if_died);
+    CHECK_FALSE(parsed({"run"}).if_died);
+    CHECK(parsed({"status", "--wait", "storage"}).wait == Milestone::storage);
+    CHECK(parsed({"status", "--wait=ready"}).wait == Milestone::ready);
+    CHECK_FALSE(parsed({"status"}).wait);
+}
+
 TEST_CASE("options: help and version win over what else is said") {
     CHECK(parsed({"--help"}).command == "help");
     CHECK(parsed({"-h"}).command == "help");
@@ -56,6 +64,10 @@ TEST_CASE("options: every mistake in one line that says what and where") {
              Row{{""}, "unknown command \"\""},
              Row{{"run", "run"}, "run takes no \"run\""},
              Row{{"run", "--frob"}, "--frob for run"},
+             Row{{"plan", "--if-died"}, "--if-died for plan"},
+             Row{{"run", "--wait", "ready"}, "--wait for run"},
+             Row{{"status", "--wait"}, "--wait: expected a value"},
+             Row{{"status", "--wait", "done"}, "expected storage or ready, found \"done\""},
              Row{{"--frob", "run"}, "--frob"},
              Row{{"--json", "run"}, "--json"},
              Row{{"run", "--json=yes"}, "--json=yes"},

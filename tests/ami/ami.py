@@ -6,6 +6,7 @@ read-only disk that is made for each boot. What the inside says goes to a virtio
 it asks of the outside goes to another one (host.py).
 """
 
+import glob
 import os
 import random
 import shutil
@@ -18,6 +19,7 @@ import host
 from harness import SOURCE, ScenarioError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+INSTANCE = "i-0123456789abcdef0"                           # as the simulator has it
 INSIDE = "/source"                                         # where the read-only disk is mounted
 FOLDERS = ("tests/ami", "tests/uml", "tests/simulator")    # what is on it, beside the program
 
@@ -31,7 +33,9 @@ class Ami(harness.Run):
         "ebs-size": "64M",        # of each EBS volume: nobody formats them
         "processors": "2",
         "kernel": "",             # arguments of the kernel beyond the usual ones
-        "cloud-init": "disabled", # or enabled
+        "cloud-init": "disabled", # or enabled; or later: from the second boot on
+        "firmware": "QEMU",       # or EC2: what DMI says, the instance's id in it
+        "package": "no",          # or yes: the deb of build/packages is in /source
         "clock": "host",          # or instructions: time is their count, whatever else this machine does
         "root": "attached",       # or stoppable: a process serves it
         "services": "inside",     # or outside: the metadata service and the endpoint, on this machine
@@ -42,7 +46,9 @@ class Ami(harness.Run):
         super().__init__(scenario, *arguments, **options)
         self.image = None
         self.host = None
-        for key, words in (("cloud-init", ("enabled", "disabled")), ("clock", ("host", "instructions")),
+        self.number = 0
+        for key, words in (("cloud-init", ("enabled", "disabled", "later")),
+                           ("firmware", ("QEMU", "EC2")), ("package", ("yes", "no")), ("clock", ("host", "instructions")),
                            ("root", ("attached", "stoppable")), ("services", ("inside", "outside"))):
             if scenario.values[key] not in words:
                 raise ScenarioError("%s: %s" % (key, " or ".join(words)))
@@ -57,6 +63,7 @@ class Ami(harness.Run):
         return os.path.join(self.work, name)
 
     def prepare(self, number, boot):
+        self.number = number
         if self.image is None:
             self.image = subprocess.run([os.path.join(HERE, "image")], check=True, text=True,
                                         stdout=subprocess.PIPE).stdout.strip()
@@ -79,6 +86,11 @@ class Ami(harness.Run):
             shutil.copytree(os.path.join(SOURCE, name), os.path.join(folder, name),
                             ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(self.muster, os.path.join(folder, "muster"))
+        if self.scenario.values["package"] == "yes":
+            found = glob.glob(os.path.join(SOURCE, "build", "packages", "muster_*_amd64.deb"))
+            if len(found) != 1:
+                raise ScenarioError("build/packages: ./dev package")
+            shutil.copy(found[0], os.path.join(folder, "muster.deb"))
         shutil.copy(self.scenario.path, os.path.join(folder, "scenario.sh"))
         self.write_environment(
             os.path.join(folder, "env"), number, MUSTER=INSIDE + "/muster", SOURCE=INSIDE,
@@ -93,7 +105,7 @@ class Ami(harness.Run):
         # Where this machine has a lot to do no tick may come while the kernel looks whether they do, and it gives up
         # ("IO-APIC + timer doesn't work"): no_timer_check.
         kernel = ("root=/dev/nvme0n1 ro console=ttyS0 net.ifnames=0 oops=panic panic=-1 hardened_usercopy=off"
-                  " no_timer_check loglevel=4 systemd.show_status=1 cloud-init=%s %s" % (values["cloud-init"], values["kernel"]))
+                  " no_timer_check loglevel=4 systemd.show_status=1 cloud-init=%s %s" % (self._cloud_init(), values["kernel"]))
         if values["root"] == "stoppable":
             # What Amazon advises for EBS: an answer is waited for, for ever.
             kernel += " nvme_core.io_timeout=4294967295"
@@ -111,8 +123,21 @@ class Ami(harness.Run):
             "-device", "virtserialport,chardev=said,name=muster.said",
             "-chardev", "file,id=kept,append=on,path=kept.tar",
             "-device", "virtserialport,chardev=kept,name=muster.kept",
-            *self.host.arguments(), "-device", "nvme,drive=root,serial=vol0aaaaaaaaaaaaaaaa",
+            *self._firmware(), *self.host.arguments(), "-device", "nvme,drive=root,serial=vol0aaaaaaaaaaaaaaaa",
         ], {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+
+    def _cloud_init(self):
+        wanted = self.scenario.values["cloud-init"]
+        return wanted if wanted != "later" else "disabled" if self.number == 1 else "enabled"
+
+    def _firmware(self):
+        """What Nitro's firmware says: cloud-init knows EC2 by it, and muster the instance's id."""
+        if self.scenario.values["firmware"] == "QEMU":
+            return []
+        instance = host.next_script(self.work).get("instance", {}).get("instance-id", INSTANCE)
+        system = "ec2" + instance[2:7] + "-0000-4000-8000-0123456789ab"
+        return ["-smbios", "type=1,manufacturer=Amazon EC2,product=i4i.large,uuid=%s,serial=%s" % (system, system),
+                "-smbios", "type=2,manufacturer=Amazon EC2,asset=" + instance]
 
     def _pace(self):
         if self.scenario.values["clock"] == "instructions":

@@ -35,6 +35,15 @@ def start(command, work, **options):
     return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command], cwd=work, **options)
 
 
+def next_script(work):
+    """What the scenario has said with `next`, in this boot or one before."""
+    try:
+        with open(os.path.join(work, "next.json"), encoding="utf-8") as file:
+            return json.load(file)
+    except FileNotFoundError:
+        return {}
+
+
 class Services:
     """The metadata service and the endpoint, on free ports of the loopback interface."""
 
@@ -42,7 +51,7 @@ class Services:
         self.record = os.path.join(work, "reports.jsonl")
         self.process = start(
             ["/usr/bin/python3", "-S", "-E", os.path.join(SOURCE, "tests/simulator/simulator.py"),
-             "--script", "nvme", "--record", "reports.jsonl", "--log", "requests.jsonl", "--exit-with-stdin"],
+             "--script", "nvme", "--script", json.dumps(next_script(work)), "--record", "reports.jsonl", "--log", "requests.jsonl", "--exit-with-stdin"],
             work, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         ready, _, _ = select.select([self.process.stdout], [], [], START)
         try:
@@ -143,6 +152,7 @@ class Host:
 
     def __init__(self, work, values):
         self.work = work
+        self.began = time.time()
         self.services = self.root = None
         self.over = threading.Event()
         self.timer = self.told = None
@@ -222,7 +232,7 @@ class Host:
 
     def _answer(self, words):
         requests = {"clock": self._clock, "stop-root": self._stop_root, "told": self._told,
-                    "taken": self._taken, "plug": self._plug}
+                    "plug": self._plug, "next": self._next, "reports": self._reports}
         if not words or words[0] not in requests:
             raise ScenarioError("%r is not known" % words)
         return requests[words[0]](*words[1:])
@@ -231,6 +241,16 @@ class Host:
         """Unless the boot ends before."""
         if self.over.wait(seconds):
             raise ScenarioError("the machine is gone")
+
+    def _next(self, *words):
+        """The script of the services from the next boot on, over `nvme`: JSON, white space is one space."""
+        with open(os.path.join(self.work, "next.json"), "w", encoding="utf-8") as file:
+            json.dump(json.loads(" ".join(words)), file)
+        return "ok"
+
+    def _reports(self):
+        """What the endpoint took since this boot began."""
+        return json.dumps([record["json"] for record in self.services.reports(self.began)])
 
     def _clock(self):
         return str(milliseconds(time.time()))
@@ -269,11 +289,6 @@ class Host:
         while self.timer.is_alive():
             self._sleep(0.05)
         return self.told
-
-    def _taken(self):
-        """What the endpoint has taken so far since the machine began."""
-        reports = [record["json"] or {} for record in self.services.reports(0)] if self.services else []
-        return json.dumps([[report.get("outcome"), report.get("reason", {}).get("code")] for report in reports])
 
     def _plug(self, size):
         """A blank disk in the next free slot: the next of /dev/vdb, /dev/vdc ... It has no model, as on

@@ -48,6 +48,7 @@ class Ready(Case):
         status = machine.read_json("/run/muster/status.json")
         self.assertEqual(status.pop("deliveries"),
                          [{"sink": "scaler", "delivered": True, "tries": 1, "error": ""}])
+        self.assertIs(status.pop("storage_ready"), True)
         self.assertEqual(status, report)
 
     def test_again_and_again(self):

@@ -28,8 +28,8 @@ check "watch is up" wait_for 120 is_up
 process=$(unit muster-watch MainPID)
 # Its first sign of life, though the next one is an hour away: what a sink needs of the root it has by then.
 first_sign() {
-    host taken >/run/taken.json
-    [[ $(query /run/taken.json '[it[0][0]]' 2>/dev/null) == '["notice"]' ]]
+    host reports >/run/taken.json
+    [[ $(query /run/taken.json '[it[0]["outcome"]]' 2>/dev/null) == '["notice"]' ]]
 }
 check "a sign of life, soon" wait_for 30 first_sign
 
@@ -46,9 +46,9 @@ for try in 1 2 3; do
     expect_equal "$what: within $within s" true "$(told "all(0 < r['at'] <= $within * 1000 for r in it['reports'])")"
     check "$what: then nothing hangs" wait_for 60 nothing_hangs
     pause 5 # what was to be told has been
-    host taken >/run/taken.json
+    host reports >/run/taken.json
     expect_equal "$what: recovered when the root went on" "[\"degraded\", \"recovered\"]" \
-        "$(query /run/taken.json '[outcome for outcome, code in it if outcome != "notice"][-2:]')"
+        "$(query /run/taken.json '[r["outcome"] for r in it if r["outcome"] != "notice"][-2:]')"
 done
 expect_equal "the same process all the time" "$process" "$(unit muster-watch MainPID)"
 expect_equal "no restart" 0 "$(unit muster-watch NRestarts)"

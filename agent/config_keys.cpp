@@ -155,6 +155,12 @@ Keys ebs() {
          "It must have at least this size.", R"("100GiB")"},
         {"ebs.*.deadline", Node::value, deadline(), R"("100s")",
          "How long to wait for it to appear and to answer."},
+        {"ebs.*.polls", Node::value, kinds::moments(), "null",
+         "When to look for it while no event tells of it, counted from the beginning of the wait. "
+         "`null`: at times made from what was measured once; `muster tune` makes them from your "
+         "own "
+         "fleet's waits ([how](tune.md)).",
+         R"(["9s", "10s", "12s", "20s"])"},
         not_yet({"ebs.*.write_probe", Node::value, kinds::boolean(), "false",
                  "Try that it can be written, not only read."}),
     };

@@ -48,7 +48,8 @@ void check_ebs(const World& world, const Config& config, const probes::Mapping& 
                                 .device = volume.device,
                                 .volume_id = volume.volume_id,
                                 .min_size = volume.min_size,
-                                .deadline = volume.deadline});
+                                .deadline = volume.deadline,
+                                .polls = volume.polls});
         }
     }
     if (expected.empty()) return;

@@ -23,6 +23,9 @@ struct ExpectedVolume {
     std::optional<std::string> volume_id; ///< "vol-0123456789abcdef0"
     std::optional<std::uint64_t> min_size;
     Duration deadline = std::chrono::seconds(100); ///< for it to appear
+    /// When to look though no event told of it, from the beginning of the wait, rising; none: as
+    /// was measured (probes/attach_polls.h).
+    std::optional<std::vector<Duration>> polls = {};
 };
 
 struct VolumeReport {

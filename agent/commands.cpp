@@ -128,6 +128,9 @@ int show_status(const Options& options) {
     }
     try {
         print(options.json ? *text : describe_report(status) + draw_timeline(status));
+        if (!options.svg.empty() && !write_file(options.svg, timeline_picture(status))) {
+            return bad_configuration;
+        }
         return status.value("outcome", "") == "ready" ? all_well : something_wrong;
     } catch (const nlohmann::json::exception& error) {
         log::error("/run/muster/status.json is no report", {{"error", error.what()}});

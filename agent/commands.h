@@ -11,6 +11,7 @@ namespace muster {
 [[nodiscard]] int show_status(const Options& options);
 [[nodiscard]] int show_config(const Options& options);
 [[nodiscard]] int deliver_spool(const Options& options);
+[[nodiscard]] int tune_waits(const Options& options);
 /// Stays until SIGTERM; SIGHUP rereads the configuration.
 [[nodiscard]] int watch(const Options& options);
 

@@ -57,6 +57,7 @@ struct EbsVolume {
     std::optional<std::string> volume_id; ///< "vol-0123456789abcdef0"
     std::optional<std::uint64_t> min_size;
     Duration deadline = std::chrono::seconds(100);
+    std::optional<std::vector<Duration>> polls; ///< none: as was measured (probes/attach_polls.h)
     bool write_probe = false;
 };
 

@@ -159,6 +159,11 @@ Keys ebs() {
          "Also write, sync, read back and remove a file, `.muster-probe`, where its filesystem is "
          "mounted; it must be mounted by something else, within `deadline`. Only `muster run` in "
          "mode `enforce` writes."},
+        {"ebs.*.polls", Node::value, kinds::moments(), "null",
+         "When to look for it while no event tells of it, counted from the beginning of the wait. "
+         "`null`: at times made from what was measured once; `muster tune` makes them from your "
+         "own fleet's waits ([how](tune.md)).",
+         R"(["9s", "10s", "12s", "20s"])"},
     };
 }
 

@@ -10,6 +10,8 @@ namespace muster {
 
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t kShownCharacters = 60;
 constexpr std::size_t kMostInList = 64;
 
@@ -134,6 +136,26 @@ Kind duration(Duration least, Duration most) {
     return parsed("a duration such as \"100s\", \"5m\" or \"250ms\", between " +
                       format_duration(least) + " and " + format_duration(most),
                   parse_duration, [=](Duration d) { return d >= least && d <= most; });
+}
+
+Kind moments() {
+    return made_of("a list of up to 200 durations between 1ms and 48h, each longer than the one "
+                   "before, such as [\"9s\", \"9500ms\", \"12s\"]",
+                   [](const Json& value) {
+                       constexpr std::size_t kMost = 200;
+                       if (!value.is_array() || value.empty() || value.size() > kMost) {
+                           return false;
+                       }
+                       Duration last{0};
+                       return std::ranges::all_of(value, [&last](const Json& item) {
+                           const auto* text = as_text(item);
+                           const auto moment = text ? parse_duration(*text) : std::nullopt;
+                           const bool later =
+                               moment && *moment > last && *moment <= 48h && *moment >= 1ms;
+                           last = moment.value_or(last);
+                           return later;
+                       });
+                   });
 }
 
 Kind size(std::uint64_t least, std::uint64_t most) {

@@ -39,6 +39,8 @@ namespace kinds {
 [[nodiscard]] Kind choice(std::vector<std::string> values);
 [[nodiscard]] Kind whole_number(std::uint64_t least, std::uint64_t most);
 [[nodiscard]] Kind duration(Duration least, Duration most);
+/// A list of durations, each longer than the one before.
+[[nodiscard]] Kind moments();
 [[nodiscard]] Kind size(std::uint64_t least, std::uint64_t most);
 /// A share of the volume group, or an amount.
 [[nodiscard]] Kind volume_size();

@@ -140,6 +140,13 @@ EbsVolume to_ebs_volume(const std::string& name, const Json& from) {
     to.volume_id = normal_volume_id(text_of(from, "volume_id"));
     to.min_size = parse_size(text_of(from, "min_size"));
     to.deadline = duration_of(from, "deadline");
+    if (const auto& polls = member(from, "polls"); polls.is_array()) {
+        to.polls.emplace();
+        for (const auto& moment : polls) {
+            to.polls->push_back(
+                parse_duration(moment.get<std::string>()).value_or(Duration::zero()));
+        }
+    }
     to.write_probe = flag_of(from, "write_probe");
     return to;
 }

@@ -11,6 +11,8 @@ namespace {
 // The kernel finds the disks of one controller within this of each other: a set that has stood so
 // long is whole.
 constexpr Duration stable_for = std::chrono::milliseconds(300);
+// A driver that takes a controller is no event of a block device, and events can be lost.
+constexpr Duration look_anyway = std::chrono::seconds(1);
 
 std::string names_of(const std::vector<probes::KnownDisk>& disks) {
     std::string names;
@@ -99,7 +101,8 @@ std::optional<lvm::Inventory> DiskWait::until_whole() {
             progress_.waiting(fmt::format("ephemeral disks: {} so far", seen->ephemeral.size()),
                               limit_.at);
             const Instant stable = since_ + stable_for;
-            watch_->wait(stable > world_.clock.now() ? std::min(stable, limit_.at) : limit_.at);
+            const Instant next = limit_.clipped(world_.clock, look_anyway).at;
+            watch_->wait(stable > world_.clock.now() ? std::min(stable, next) : next);
             continue;
         }
         progress_.wait({.what = "ephemeral disks",
@@ -119,7 +122,7 @@ void DiskWait::until_changed(const std::string& what) {
     const auto before = names_;
     while (!is_over() && names_ == before) {
         progress_.waiting(what, limit_.at);
-        watch_->wait(limit_.at);
+        watch_->wait(limit_.clipped(world_.clock, look_anyway).at);
         if (!look()) return; // it is looked at once more, and said, by until_whole
     }
 }

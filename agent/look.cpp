@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fmt/format.h>
 
 #include "agent/sys/log.h"
@@ -53,6 +54,16 @@ void print(const std::string& text) {
 
 void print(const nlohmann::ordered_json& json) {
     print(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+}
+
+bool write_file(const std::string& file, const std::string& text) {
+    // A path of the command line begins where its user is, and not at the root.
+    std::error_code error;
+    const auto path = std::filesystem::absolute(file, error);
+    const auto written =
+        error ? Result<void>(fail_errno(error.value(), file)) : Files().write(path.string(), text);
+    if (!written) log::error("not written", {{"error", written.error().message}});
+    return written.has_value();
 }
 
 nlohmann::ordered_json findings_json(const Record& record) {

@@ -41,6 +41,9 @@ struct Look {
 void print(const std::string& text);
 void print(const nlohmann::ordered_json& json);
 
+/// To a file that the command line names, whole or not at all; a failure is logged.
+[[nodiscard]] bool write_file(const std::string& file, const std::string& text);
+
 [[nodiscard]] nlohmann::ordered_json findings_json(const Record& record);
 /// A line each.
 [[nodiscard]] std::string findings_text(const Record& record);

@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
                                                                      {"status", show_status},
                                                                      {"deliver", deliver_spool},
                                                                      {"config", show_config},
-                                                                     {"watch", watch}};
+                                                                     {"watch", watch},
+                                                                     {"tune", tune_waits}};
     return commands.at(options->command)(*options);
 }

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <string_view>
 
+#include "agent/units.h"
+
 namespace muster {
 namespace {
 
@@ -27,7 +29,8 @@ constexpr std::array commands = {
     CommandForm{"deliver", "send what is still in the spool", false, false, true},
     CommandForm{"config", "the effective configuration, or where it is wrong", false, false, true},
     CommandForm{"watch", "stay resident: probe, and report what changes", false, false, true},
-    CommandForm{"tune", "schedules from past reports", true, false, false},
+    CommandForm{"tune", "from past reports: when to look, and when recreating is quicker", true,
+                true, true},
 };
 
 const CommandForm* find_command(std::string_view name) {
@@ -53,10 +56,15 @@ class Reader {
             const std::string_view word = words_[at_];
             if (word == "--help" || word == "-h" || word == "help") return special("help");
             if (word == "--version") return special("version");
-            auto taken = word.starts_with("-") ? flag(word) : plain(word);
+            // "-" alone is standard input.
+            auto taken = word.starts_with("-") && word != "-" ? flag(word) : plain(word);
             if (!taken) return fail(taken.error());
         }
         if (options_.command.empty()) return fail(Errc::malformed, "no command given; see --help");
+        if (options_.command == "tune" && options_.names.empty()) {
+            return fail(Errc::malformed,
+                        "tune: expected files of reports, or - for standard input");
+        }
         return options_;
     }
 
@@ -90,8 +98,40 @@ class Reader {
         return {};
     }
 
+    Result<void> take_file(std::string_view name, std::string& file) {
+        auto text = value(name);
+        if (!text) return fail(text.error());
+        file = std::move(*text);
+        return {};
+    }
+
+    Result<void> take_cost(std::string_view name, double& cost) {
+        const auto text = value(name);
+        if (!text) return fail(text.error());
+        const auto duration = parse_duration(*text);
+        if (!duration || *duration > std::chrono::hours(48)) {
+            return fail(Errc::malformed,
+                        fmt::format("{}: expected a duration such as \"100ms\" or \"60s\", up to "
+                                    "48h, found \"{}\"",
+                                    name, *text));
+        }
+        cost = seconds(*duration);
+        return {};
+    }
+
     Result<void> flag(std::string_view word) {
         const auto name = word.substr(0, word.find('='));
+        const bool tunes = options_.command == "tune";
+        if (name == "--svg" && (tunes || options_.command == "status")) {
+            return take_file(name, options_.svg);
+        }
+        if (tunes && name == "--fragment") return take_file(name, options_.fragment);
+        if (tunes && name == "--look-cost") return take_cost(name, options_.costs.look);
+        if (tunes && name == "--recreation-cost") return take_cost(name, options_.costs.recreation);
+        if (tunes && word == "--by-kind") {
+            options_.by_kind = true;
+            return {};
+        }
         if (name == "--config") {
             auto file = value(name);
             if (!file) return fail(file.error());
@@ -122,8 +162,7 @@ class Reader {
             options_.json = true;
             return {};
         }
-        const bool later = (name == "--svg" && options_.command == "status") ||
-                           (name == "--test" && options_.command == "deliver");
+        const bool later = name == "--test" && options_.command == "deliver";
         return fail(Errc::malformed,
                     later
                         ? fmt::format("{} {}: not supported yet", options_.command, name)
@@ -134,7 +173,7 @@ class Reader {
     Result<void> plain(std::string_view word) {
         const auto* command = find_command(options_.command);
         if (command != nullptr && command->names) {
-            if (word != "root" && word != "ebs" && word != "checks") {
+            if (command->name == "probe" && word != "root" && word != "ebs" && word != "checks") {
                 return fail(Errc::malformed,
                             fmt::format("probe: expected root, ebs or checks, found \"{}\"", word));
             }
@@ -173,16 +212,21 @@ std::string usage() {
     for (const auto& command : commands) {
         if (command.ready) text += fmt::format("  {:<9} {}\n", command.name, command.summary);
     }
-    return text + "\n--config replaces the default search (/etc/muster/muster.json,\n"
-                  "/etc/muster/conf.d/*.json, /run/muster/conf.d/*.json) and may be repeated.\n"
-                  "run --if-died: report failed / internal where the last run left no verdict.\n"
-                  "status --wait storage|ready: return when this boot has got there (0) or will\n"
-                  "not (1).\n"
-                  "--json: run, plan, metadata, probe, status print JSON and nothing else.\n"
-                  "Exit status of run: 0 ready and delivered, 1 failed and delivered, 2 usage or\n"
-                  "configuration, 3 ready and 4 failed but not delivered (kept in the spool).\n"
-                  "Of the others: 0 all well, 1 something fails or is unknown, 2 as above;\n"
-                  "deliver: 3 if anything remains; watch: 0 when it was told to stop.\n";
+    return text +
+           "\n--config replaces the default search (/etc/muster/muster.json,\n"
+           "/etc/muster/conf.d/*.json, /run/muster/conf.d/*.json) and may be repeated.\n"
+           "--json: run, plan, metadata, probe, status, tune print JSON and nothing else.\n"
+           "run --if-died: report failed / internal where the last run left no verdict.\n"
+           "status --wait storage|ready: return when this boot has got there (0) or will\n"
+           "not (1).\n"
+           "--svg FILE: status and tune draw what they say.\n"
+           "tune FILE... (- is standard input): reports, one a line. --fragment FILE writes\n"
+           "the schedules as configuration, --by-kind takes all EBS volumes together,\n"
+           "--look-cost 100ms and --recreation-cost 60s say what is traded.\n"
+           "Exit status of run: 0 ready and delivered, 1 failed and delivered, 2 usage or\n"
+           "configuration, 3 ready and 4 failed but not delivered (kept in the spool).\n"
+           "Of the others: 0 all well, 1 something fails or is unknown, 2 as above;\n"
+           "deliver: 3 if anything remains; watch: 0 when it was told to stop.\n";
 }
 
 } // namespace muster

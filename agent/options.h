@@ -7,6 +7,7 @@
 
 #include "agent/sys/log.h"
 #include "agent/sys/result.h"
+#include "agent/tune/looks.h"
 
 namespace muster {
 
@@ -19,11 +20,15 @@ enum class Milestone {
 struct Options {
     std::string command;              ///< "run"; "help" and "version" for those flags
     std::vector<std::string> configs; ///< --config, in order
-    std::vector<std::string> names;   ///< what follows the command: `probe root ebs`
+    std::vector<std::string> names;   ///< what follows the command: `probe root ebs`, `tune FILE`
     log::Level log_level = log::Level::info;
     bool json = false;
     bool if_died = false;          ///< run --if-died
     std::optional<Milestone> wait; ///< status --wait
+    std::string svg;               ///< --svg FILE of status and tune; "": no picture
+    std::string fragment;          ///< tune --fragment FILE
+    bool by_kind = false;          ///< tune --by-kind
+    tune::Costs costs;             ///< tune --look-cost, --recreation-cost
 };
 
 /// `malformed` with one line that says what is wrong and what was expected.

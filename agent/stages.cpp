@@ -49,7 +49,8 @@ void check_ebs(const World& world, const Config& config, const probes::Mapping& 
                                 .volume_id = volume.volume_id,
                                 .min_size = volume.min_size,
                                 .deadline = volume.deadline,
-                                .write_probe = writes && volume.write_probe});
+                                .write_probe = writes && volume.write_probe,
+                                .polls = volume.polls});
         }
     }
     if (expected.empty()) return;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "agent/timeline_bars.h"
+
 namespace muster {
 namespace {
 
@@ -20,39 +22,42 @@ double number_of(const Json& json, const char* key, double otherwise) {
     return found != json.end() && found->is_number() ? found->get<double>() : otherwise;
 }
 
-std::string bar(double start, double end, double whole, unsigned width) {
+/// Waiting is dotted, work is solid; never nothing at all.
+std::string drawn(const Bar& bar, double whole, unsigned width) {
     const auto column = [&](double at) {
         return static_cast<unsigned>(at / whole * static_cast<double>(width));
     };
-    const unsigned from = std::min(column(start), width - 1);
-    const unsigned to = std::clamp(column(end), from + 1, width);
-    return std::string(from, ' ') + std::string(to - from, '#') + std::string(width - to, ' ');
+    const unsigned from = std::min(column(bar.start), width - 1);
+    const unsigned to = std::clamp(column(bar.end), from + 1, width);
+    const bool is_all = bar.waited > 0 && bar.start + bar.waited >= bar.end;
+    const unsigned waited = is_all ? to : std::clamp(column(bar.start + bar.waited), from, to - 1);
+    return std::string(from, ' ') + std::string(waited - from, '.') +
+           std::string(to - waited, '#') + std::string(width - to, ' ');
+}
+
+std::string label(const Bar& bar, std::size_t width) {
+    const auto note = bar.note.empty() ? "" : " (" + bar.note + ")";
+    if (bar.name.size() + note.size() <= width) return bar.name + note;
+    const auto kept = bar.name.substr(0, width - 2 - std::min(note.size(), width / 2));
+    return (kept.size() < bar.name.size() ? kept + ".." : kept) + note.substr(0, width / 2);
 }
 
 } // namespace
 
 std::string draw_timeline(const Json& report, unsigned width) {
-    const auto stages = report.value("timings", Json::array());
-    if (stages.empty()) return "";
-    double whole = 0.001;
-    for (const auto& stage : stages) {
-        whole = std::max(whole, number_of(stage, "end", number_of(stage, "start", 0)));
-    }
-    const unsigned bars = width / 2 - number_width;
-    const unsigned names = width - bars - number_width - 3;
+    const auto bars = bars_of(report);
+    if (bars.empty()) return "";
+    const double whole = std::max(0.001, end_of(bars));
+    const unsigned columns = width / 2 - number_width;
+    const unsigned names = width - columns - number_width - 5;
     std::string text =
-        fmt::format("{:<{}} {:>6} {:>7}\n", "stage", bars + names + 3, "at s", "took s");
-    for (const auto& stage : stages) {
-        const double start = number_of(stage, "start", 0);
-        const double end = number_of(stage, "end", whole);
-        auto name = text_of(stage, "stage");
-        if (name.size() > names) name = name.substr(0, names - 2) + "..";
-        text += fmt::format(
-            "{:<{}} |{}| {:>5.2f} {:>7}\n", name, names, bar(start, end, whole, bars), start,
-            stage.contains("end") && stage["end"].is_number() ? fmt::format("{:.2f}", end - start)
-                                                              : "open");
+        fmt::format("  {:<{}} {:>6} {:>7}\n", "stage", columns + names + 3, "at s", "took s");
+    for (const auto& bar : bars) {
+        text += fmt::format("{} {:<{}} |{}| {:>5.2f} {:>7}\n", bar.critical ? '*' : ' ',
+                            label(bar, names), names, drawn(bar, whole, columns), bar.start,
+                            bar.open ? "open" : fmt::format("{:.2f}", bar.end - bar.start));
     }
-    return text;
+    return text + "  * the end had to wait for it; . waiting, # work\n";
 }
 
 std::string describe_report(const Json& report) {

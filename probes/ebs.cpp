@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "probes/attach_polls.h"
 #include "probes/block_devices.h"
 #include "probes/ebs_write.h"
 #include "probes/ephemeral.h"
@@ -313,11 +314,21 @@ class Search {
         return {std::min(deadline_.at, start_ + volume.deadline)};
     }
 
+    /// The next moment at which it is looked for though nothing happened: events can be lost.
+    [[nodiscard]] Instant next_poll(const ExpectedVolume& volume) const {
+        const Duration waited = clock_.now() - start_;
+        const auto after = [&](const auto& polls) {
+            const auto next = std::ranges::upper_bound(polls, waited);
+            return next == std::end(polls) ? Instant::max() : start_ + Duration(*next);
+        };
+        return volume.polls ? after(*volume.polls) : after(attach_polls);
+    }
+
     /// Until something may have happened: a disk has come or gone, a read has ended, time is up.
     void wait() {
         Instant until = Instant::max();
         for (const auto index : sought_)
-            until = std::min(until, limit_of(expected_[index]).at);
+            until = std::min({until, limit_of(expected_[index]).at, next_poll(expected_[index])});
         for (const auto& reading : readings_)
             until = std::min(until, reading.limit.at);
         if (!readings_.empty()) until = std::min(until, clock_.now() + look_every);

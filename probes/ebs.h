@@ -24,6 +24,9 @@ struct ExpectedVolume {
     std::optional<std::uint64_t> min_size;
     Duration deadline = std::chrono::seconds(100); ///< for it to appear, and to be mounted
     bool write_probe = false; ///< write to its filesystem, too, once it answers reads
+    /// When to look though no event told of it, from the beginning of the wait, rising; none: as
+    /// was measured (probes/attach_polls.h).
+    std::optional<std::vector<Duration>> polls = {};
 };
 
 struct VolumeReport {

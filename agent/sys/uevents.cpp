@@ -16,7 +16,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr Duration kLookAnyway = std::chrono::seconds(1);
+constexpr Duration kLookAgain = std::chrono::seconds(1);
+constexpr Duration kSettling = std::chrono::seconds(5);
 constexpr Duration kLookWhenDeaf = std::chrono::milliseconds(100);
 constexpr unsigned kFromKernel = 1; ///< the group of the kernel's own events; 2 is udev's
 
@@ -34,10 +35,15 @@ Fd open_socket() {
 class Watch : public BlockWatch {
   public:
     void wait(Instant until) override {
-        until = std::min(until, std::chrono::steady_clock::now() +
-                                    (socket_ ? kLookAnyway : kLookWhenDeaf));
+        const auto start = clock_->now();
+        if (!socket_) {
+            until = std::min(until, start + kLookWhenDeaf);
+        } else if (start < settled_) {
+            until = std::min(until, start + kLookAgain);
+        }
         while (!take_events()) {
-            const auto left = until - std::chrono::steady_clock::now();
+            // poll's own clock stands still while a machine is suspended: a second at once.
+            const auto left = std::min<Duration>(until - clock_->now(), std::chrono::seconds(1));
             if (left <= Duration::zero()) {
                 return;
             }
@@ -47,6 +53,7 @@ class Watch : public BlockWatch {
                 return;
             }
         }
+        settled_ = clock_->now() + kSettling;
     }
 
   private:
@@ -70,7 +77,9 @@ class Watch : public BlockWatch {
         return block;
     }
 
+    std::unique_ptr<Clock> clock_ = make_system_clock();
     Fd socket_ = open_socket();
+    Instant settled_{};
 };
 
 } // namespace

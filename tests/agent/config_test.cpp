@@ -68,6 +68,8 @@ const std::string kDuration = R"(a duration such as "100s", "5m" or "250ms", bet
 const std::string kPath = R"(an absolute path without ".", "..", "//" or a "/" at its end)";
 const std::string kFolder =
     "a folder that the system and muster itself can do without, such as /mnt/scratch";
+const std::string kMoments = ", expected a list of up to 200 durations between 1ms and 48h, each "
+                             "longer than the one before, such as [\"9s\", \"9500ms\", \"12s\"]";
 const std::string kLvmName = " that LVM takes: letters, digits and + _ . - (not first), up to 127 "
                              "of them";
 const std::string kExpect = R"("any", "none", a whole number up to 128, {"min": 2} or )"
@@ -144,7 +146,8 @@ TEST_CASE("every key that is supported reaches its value") {
                 "stripe_size": "64KiB", "filesystem": "ext4", "mount": "/srv/fast",
                 "options": ["noatime", "discard"], "mode": "0750", "owner": "1000:disk"}}},
         "ebs": {"data": {"device": "/dev/xvdba", "volume_id": "vol0123456789abcdef0",
-                         "min_size": "8GiB", "deadline": "5s", "write_probe": false}},
+                         "min_size": "8GiB", "deadline": "5s", "polls": ["1s", "2500ms"],
+                         "write_probe": false}},
         "root": {"min_free": "10GiB", "min_free_inodes": 1000, "io_deadline": "5s"},
         "checks": {"b": {"command": ["/usr/sbin/nginx", "-t", ""], "deadline": "2m",
                          "required": false, "recreate": true},
@@ -182,6 +185,7 @@ TEST_CASE("every key that is supported reaches its value") {
     CHECK(data.volume_id == "vol-0123456789abcdef0");
     CHECK(data.min_size == 8ULL << 30);
     CHECK(data.deadline == 5s);
+    CHECK(data.polls == std::vector<Duration>{1s, 2500ms});
     CHECK(config.root.min_free.amount == 10ULL << 30);
     CHECK(config.root.min_free_inodes.amount == 1000U);
     CHECK(config.root.io_deadline == 5s);
@@ -353,6 +357,16 @@ TEST_CASE("values that are not what was expected") {
                                     "block-device mapping, such as \"/dev/sdf\" or \"/dev/xvdf\""},
         {ebs(R"("volume_id": "vol-123")"), "ebs.data.volume_id: found \"vol-123\", expected a "
                                            "volume id such as \"vol-0123456789abcdef0\""},
+        {ebs(R"("device": "/dev/sdf", "polls": ["2s", "1s"])"),
+         "ebs.data.polls: found [\"2s\",\"1s\"]" + kMoments},
+        {ebs(R"("device": "/dev/sdf", "polls": [])"), "ebs.data.polls: found []" + kMoments},
+        {ebs(R"("device": "/dev/sdf", "polls": "1s")"), "ebs.data.polls: found \"1s\"" + kMoments},
+        {ebs(R"("device": "/dev/sdf", "polls": ["0s"])"),
+         "ebs.data.polls: found [\"0s\"]" + kMoments},
+        {ebs(R"("device": "/dev/sdf", "polls": ["1s", "49h"])"),
+         "ebs.data.polls: found [\"1s\",\"49h\"]" + kMoments},
+        {ebs(R"("device": "/dev/sdf", "polls": ["1s", 2])"),
+         "ebs.data.polls: found [\"1s\",2]" + kMoments},
         {ebs(R"("device": "/dev/sdf", "min_size": "100GB")"),
          "ebs.data.min_size: found \"100GB\", expected a size such as \"512MiB\" or \"100GiB\", "
          "between 1MiB and 64TiB"},

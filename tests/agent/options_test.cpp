@@ -44,6 +44,24 @@ TEST_CASE("options: what the service manager's units say") {
     CHECK_FALSE(parsed({"status"}).wait);
 }
 
+TEST_CASE("options: what tune is to read and to write") {
+    const auto options =
+        parsed({"tune", "a", "-", "--by-kind", "--look-cost", "250ms", "--recreation-cost=2m",
+                "--svg", "x.svg", "--fragment=f.json", "--json"});
+    CHECK(options.names == std::vector<std::string>{"a", "-"});
+    CHECK(options.by_kind);
+    CHECK(options.costs.look == 0.25);
+    CHECK(options.costs.recreation == 120);
+    CHECK(options.svg == "x.svg");
+    CHECK(options.fragment == "f.json");
+    CHECK(options.json);
+    const auto plain = parsed({"tune", "root"});
+    CHECK(plain.costs.look == 0.1);
+    CHECK(plain.costs.recreation == 60);
+    CHECK_FALSE(plain.by_kind);
+    CHECK(parsed({"status", "--svg", "x"}).svg == "x");
+}
+
 TEST_CASE("options: help and version win over what else is said") {
     CHECK(parsed({"--help"}).command == "help");
     CHECK(parsed({"-h"}).command == "help");
@@ -83,8 +101,14 @@ TEST_CASE("options: every mistake in one line that says what and where") {
              Row{{"run", "--log-levels", "info"}, "--log-levels"},
              Row{{"probe", "disk"}, "expected root, ebs or checks, found \"disk\""},
              Row{{"watch", "--json"}, "--json for watch"},
-             Row{{"tune", "x"}, "tune: not supported yet"},
-             Row{{"status", "--svg", "x"}, "status --svg: not supported yet"},
+             Row{{"tune"}, "expected files of reports"},
+             Row{{"tune", "a", "--look-cost", "5"}, "--look-cost: expected a duration"},
+             Row{{"tune", "a", "--recreation-cost=1000h"}, "up to 48h"},
+             Row{{"tune", "a", "--by-kind=x"}, "--by-kind=x for tune"},
+             Row{{"tune", "a", "--fragment"}, "--fragment: expected a value"},
+             Row{{"run", "--svg", "x"}, "--svg for run"},
+             Row{{"status", "--by-kind"}, "--by-kind for status"},
+             Row{{"status", "--svg"}, "--svg: expected a value"},
              Row{{"deliver", "--test"}, "deliver --test: not supported yet"},
          }) {
         const auto options = parse_command_line(words);
@@ -100,9 +124,8 @@ TEST_CASE("options: every mistake in one line that says what and where") {
 TEST_CASE("options: the help names every command that there is, and no other") {
     const auto text = usage();
     for (const char* command :
-         {"run", "plan", "metadata", "probe", "status", "deliver", "config", "watch"})
+         {"run", "plan", "metadata", "probe", "status", "deliver", "config", "watch", "tune"})
         CHECK(text.find("\n  " + std::string(command) + " ") != std::string::npos);
-    CHECK(text.find("tune") == std::string::npos);
     for (const char* flag : {"--config", "--log-level", "--json"})
         CHECK(text.find(flag) != std::string::npos);
 }

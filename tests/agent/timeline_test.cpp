@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "agent/timeline.h"
+#include "agent/timeline_bars.h"
 #include "tests/catch.h"
 
 using namespace muster;
@@ -34,7 +35,7 @@ TEST_CASE("timeline: a bar for each stage, within the width") {
                            {{"stage", "open"}, {"start", 2.0}, {"end", nullptr}}}}};
     for (const unsigned width : {60U, 80U, 120U}) {
         const auto drawn = lines(draw_timeline(report, width));
-        REQUIRE(drawn.size() == 5);
+        REQUIRE(drawn.size() == 6); // with a heading and a legend
         for (const auto& line : drawn) {
             INFO(line);
             CHECK(line.size() <= width);
@@ -55,7 +56,113 @@ TEST_CASE("timeline: nothing to draw") {
     CHECK(lines(draw_timeline(json::object())).size() <= 1); // a heading at most
     CHECK(lines(draw_timeline({{"timings", json::array()}})).size() <= 1);
     CHECK(lines(draw_timeline({{"timings", {{{"stage", "x"}, {"start", 0.0}, {"end", 0.0}}}}}))
-              .size() == 2);
+              .size() == 3);
+}
+
+namespace {
+
+json stage(const char* name, double start, double end) {
+    return {{"stage", name}, {"start", start}, {"end", end}};
+}
+
+/// A boot whose volume comes late, but not as late as the disks are joined.
+json boot_report() {
+    return {{"outcome", "ready"},
+            {"time", "2026-11-21T12:00:00.345Z"},
+            {"instance", {{"id", "i-1<&"}}},
+            {"timings",
+             {stage("root", 0.01, 0.02), stage("metadata", 0.01, 5.3), stage("ebs", 5.3, 9.0),
+              stage("disks", 5.3, 5.6), stage("plan", 5.6, 6.1), stage("metadata again", 6.1, 6.2),
+              stage("assembly", 6.2, 12), stage("volume group muster", 6.2, 8),
+              stage("make xfs on scratch", 8.001, 12), stage("check web", 12.001, 13),
+              stage("check db", 12.001, 12.5)}},
+            {"waits",
+             {{{"for", "metadata"}, {"seconds", 5.29}, {"polls", 24}, {"outcome", "found"}},
+              {{"for", "ephemeral disks"}, {"seconds", 0.3}, {"polls", 4}, {"outcome", "found"}},
+              {{"for", "ebs data"}, {"seconds", 3.0}, {"polls", 9}, {"outcome", "found"}},
+              {{"for", "ebs logs"}, {"seconds", 1.0}, {"polls", 5}, {"outcome", "found"}}}},
+            {"metadata", {{"requests", 24}, {"retries", 3}}}};
+}
+
+} // namespace
+
+TEST_CASE("timeline: what the end had to wait for, and what was waited") {
+    const auto bars = bars_of(boot_report());
+    const auto of = [&](const std::string& name) {
+        return *std::ranges::find(bars, name, &Bar::name);
+    };
+    for (const char* name : {"metadata", "disks", "plan", "metadata again", "assembly",
+                             "volume group muster", "make xfs on scratch", "check web"}) {
+        INFO(name);
+        CHECK(of(name).critical);
+    }
+    for (const char* name : {"root", "ebs", "check db"}) {
+        INFO(name);
+        CHECK_FALSE(of(name).critical);
+    }
+    CHECK(of("metadata").note == "3 retries");
+    CHECK(of("metadata").waited == 5.29);
+    CHECK(of("ebs").waited == 3.0); // the longest of its volumes
+    CHECK(of("ebs").note == "9 looks");
+    CHECK(of("disks").note == "4 looks");
+
+    SECTION("a volume that is the last to come is what was waited for") {
+        auto late = boot_report();
+        late["timings"][2]["end"] = 12.0005; // the checks begin after it
+        late["timings"][8]["end"] = 11.9;
+        late["timings"][6]["end"] = 11.9;
+        const auto other = bars_of(late);
+        CHECK(other[2].critical);
+        CHECK_FALSE(other[8].critical);
+        CHECK_FALSE(other[6].critical);
+    }
+    SECTION("given up") {
+        auto report = boot_report();
+        report["waits"][2] = {
+            {"for", "ebs data"}, {"seconds", 3.7}, {"polls", 40}, {"outcome", "gave up"}};
+        CHECK(bars_of(report)[2].note == "40 looks, gave up");
+    }
+    SECTION("as text") {
+        const auto drawn = lines(draw_timeline(boot_report()));
+        for (const auto& line : drawn) {
+            INFO(line);
+            CHECK(line.size() <= 80);
+        }
+        CHECK(drawn[1].starts_with("  root"));
+        CHECK(drawn[2].starts_with("* metadata (3 retries)"));
+        CHECK(bar(drawn[2]).find('.') == 1);
+        CHECK(bar(drawn[2]).find('#') == 1 + bar(drawn[2]).rfind('.'));
+        CHECK(drawn[3].starts_with("  ebs (9 looks)"));
+        CHECK(bar(drawn[3]).find(".#") != std::string::npos);
+    }
+    SECTION("as a picture") {
+        const auto picture = timeline_picture(boot_report());
+        CHECK(picture.starts_with("<svg "));
+        CHECK(picture.ends_with("</svg>\n"));
+        CHECK(picture.find("i-1&lt;&amp;: ready") != std::string::npos);
+        CHECK(picture.find("5.29 s, 3 retries") != std::string::npos);
+        CHECK(picture.find("critical-wait") != std::string::npos);
+    }
+}
+
+TEST_CASE("timeline: whatever calls itself a report can be drawn") {
+    for (const auto& report :
+         {json(7), json::array(), json{{"timings", 3}}, json{{"timings", {1, "x", nullptr}}},
+          json{{"timings", {{{"start", -5}, {"end", 1e300}}, {{"stage", 3}, {"start", "x"}}}},
+               {"waits", {3, {{"for", "-"}, {"seconds", 1e300}, {"polls", -1}}}},
+               {"metadata", {{"retries", "many"}}}},
+          json{{"timings", {stage("backwards", 5, 1)}}, {"instance", 5}}}) {
+        INFO(report);
+        for (const auto& bar : bars_of(report))
+            CHECK(bar.end >= bar.start);
+        for (const auto& line : lines(draw_timeline(report)))
+            CHECK(line.size() <= 90);
+        CHECK(timeline_picture(report).ends_with("</svg>\n"));
+    }
+    json many = {{"timings", json::array()}};
+    for (int i = 0; i < 5000; ++i)
+        many["timings"].push_back(stage("x", i, i + 1));
+    CHECK(bars_of(many).size() == 500);
 }
 
 TEST_CASE("timeline: the outcome as text") {

@@ -2,6 +2,7 @@
 
 import json
 import unittest
+import xml.etree.ElementTree
 
 from case import Case, waits
 from machine import configuration
@@ -129,6 +130,13 @@ class Commands(Case):
         text = self.ends(machine.run("status"), 0).out
         self.assertIn("ready", text)
         self.assertLessEqual(max(map(len, text.splitlines()[-3:])), 80)
+        self.assertRegex(text, r"(?m)^\* metadata .*\|\.+")
+        self.ends(machine.run("status", "--svg", "/run/boot.svg"), 0)
+        drawn = xml.etree.ElementTree.fromstring(machine.read("/run/boot.svg"))
+        texts = [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+        self.assertIn("metadata", texts)
+        self.assertTrue(texts[0].startswith("i-0123456789abcdef0: ready, "))
+        self.ends(machine.run("status", "--svg", "/proc/boot.svg"), 2)
 
     def test_status_of_a_failure(self):
         _, machine = self.pair("disabled")
@@ -145,7 +153,7 @@ class Commands(Case):
                         ' "failures": {"a": "b"}}, "timings": [{"start": -5, "end": 1e300}]}'):
             with self.subTest(content):
                 machine.write("/run/muster/status.json", content)
-                for words in (["status"], ["status", "--json"]):
+                for words in (["status"], ["status", "--json"], ["status", "--svg", "/run/x.svg"]):
                     outcome = machine.run(*words)
                     self.assertIn(outcome.status, (0, 1), outcome)
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "probes/attach_polls.h"
 #include "probes/ebs.h"
 #include "probes/ephemeral.h"
 #include "tests/catch.h"
@@ -118,6 +119,58 @@ TEST_CASE("ebs: the vendor's name in Identify's data") {
     CHECK(parse_vendor_name(identify_data("")).empty());
     CHECK(parse_vendor_name(identify_data("sdf").substr(0, 3103)).empty());
     CHECK(parse_vendor_name("").empty());
+}
+
+namespace {
+
+/// Nothing is told by it: only the planned looks are left.
+class SilentKernel : public FakeKernel {
+  public:
+    explicit SilentKernel(FakeClock& clock) : FakeKernel(&clock), clock_(clock) {}
+    std::unique_ptr<BlockWatch> watch_blocks() override {
+        class Silent : public BlockWatch {
+          public:
+            explicit Silent(FakeClock& clock) : clock_(clock) {}
+            void wait(Instant until) override { clock_.sleep_until(until); }
+
+          private:
+            FakeClock& clock_;
+        };
+        return std::make_unique<Silent>(clock_);
+    }
+
+  private:
+    FakeClock& clock_;
+};
+
+std::vector<Duration> looks_at(std::optional<std::vector<Duration>> polls, Duration deadline) {
+    FakeSysfs sysfs;
+    FakeClock clock;
+    SilentKernel kernel(clock);
+    for (const char* node : {"/dev/sdf", "/dev/xvdf"})
+        kernel.devices[node].set(fail(Errc::absent, "no such node"));
+    const auto reports = probe_volumes(
+        sysfs.files(), kernel, clock,
+        {{.name = "data", .device = "/dev/sdf", .deadline = deadline, .polls = polls}}, 30s,
+        Deadline::in(clock, 300s), [](std::string_view, Instant) {});
+    CHECK(reports.front().finding.code == "ebs-missing");
+    CHECK(reports.front().wait.polls == clock.slept.size() + 1); // and one at the beginning
+    std::vector<Duration> looks;
+    Duration at{};
+    for (const auto slept : clock.slept)
+        looks.push_back(at += slept);
+    return looks;
+}
+
+} // namespace
+
+TEST_CASE("ebs: without an event it is looked for as planned, and at the deadline") {
+    CHECK(looks_at(std::vector<Duration>{1s, 2500ms, 90s}, 10s) ==
+          std::vector<Duration>{1s, 2500ms, 10s});
+    const auto built_in = looks_at(std::nullopt, 12s);
+    REQUIRE(built_in.size() > 3);
+    CHECK(built_in.front() == attach_polls.front());
+    CHECK(built_in.back() == 12s);
 }
 
 TEST_CASE("ebs: an instance store that says the same name is not it") {

@@ -16,7 +16,7 @@ Duration waited(BlockWatch& watch, Duration limit) {
 
 } // namespace
 
-TEST_CASE("uevents: without any, a wait ends at its limit, and never later than a second") {
+TEST_CASE("uevents: without any, a wait ends at its limit") {
     const auto watch = watch_block_devices();
     // Other tests attach loop devices beside this one: not each wait need last.
     int lasted = 0;
@@ -24,6 +24,4 @@ TEST_CASE("uevents: without any, a wait ends at its limit, and never later than 
         lasted += waited(*watch, 20ms) >= 20ms ? 1 : 0;
     CHECK(lasted > 0);
     CHECK(waited(*watch, -1s) < 1s);
-    const auto longest = waited(*watch, 1h);
-    CHECK(longest < 10s);
 }

@@ -75,8 +75,13 @@ struct CheckConfig {
     bool recreate = false; ///< ... and advises a new instance
 };
 
+struct HoldConfig {
+    std::string file = "/run/muster/hold";
+    std::string tag = "muster:hold";
+};
+
 struct SinkConfig {
-    enum class Type { webhook, file };
+    enum class Type { webhook, file, autoscaling, cloudformation, ec2_tags, sqs, eventbridge };
     std::string name; ///< the owner's name for it
     Type type = Type::file;
     bool required = false;
@@ -87,6 +92,22 @@ struct SinkConfig {
     std::string client_certificate; ///< "": none
     std::string client_key;
     std::optional<std::string> proxy; ///< none: as the environment says
+
+    // Of those that speak to AWS; "" is found from metadata.
+    std::string group, hook;     ///< autoscaling
+    std::string stack, resource; ///< cloudformation
+    std::string prefix;          ///< ec2-tags: what the tags begin with
+    std::string queue_url;       ///< sqs
+    std::string bus;             ///< eventbridge
+    std::string region, endpoint;
+    MetadataConfig metadata; ///< as the whole configuration has it
+    HoldConfig hold;         ///< the same
+
+    /// It does something to a machine, and so is given nothing but this boot's latest verdict; the
+    /// others record, and get old reports too.
+    [[nodiscard]] bool acting() const {
+        return type == Type::autoscaling || type == Type::cloudformation || type == Type::ec2_tags;
+    }
 };
 
 struct ReportConfig {
@@ -98,11 +119,6 @@ struct OnFailureConfig {
     enum class Action { none, poweroff };
     Action action = Action::none;
     Duration delay = std::chrono::seconds(60);
-};
-
-struct HoldConfig {
-    std::string file = "/run/muster/hold";
-    std::string tag = "muster:hold";
 };
 
 struct WatchConfig {

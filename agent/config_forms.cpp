@@ -270,6 +270,40 @@ Complaint tag_complaint(std::string_view key) {
     return std::nullopt;
 }
 
+Complaint tag_prefix_complaint(std::string_view prefix) {
+    if (tag_complaint(prefix) || prefix.size() > 64 || prefix.starts_with("aws:")) {
+        return "a text of at most 64 characters without spaces or \"/\", not beginning with "
+               "\"aws:\"";
+    }
+    return std::nullopt;
+}
+
+Complaint aws_name_complaint(std::string_view name) {
+    if (name.empty() || name.size() > 1600 || has_control(name)) {
+        return "a text of at most 1600 characters";
+    }
+    return std::nullopt;
+}
+
+Complaint region_complaint(std::string_view region) {
+    constexpr std::size_t kLongestLabel = 63; // of a host's name
+    const auto is_allowed = [](char c) {
+        return is_one_of(kLower, c) || is_one_of(kDigits, c) || c == '-';
+    };
+    if (region.empty() || region.size() > kLongestLabel ||
+        !std::ranges::all_of(region, is_allowed)) {
+        return "a region such as \"eu-west-1\"";
+    }
+    return std::nullopt;
+}
+
+Complaint https_complaint(std::string_view url) {
+    if (url_complaint(url) || !url.starts_with("https://")) {
+        return "an https:// address";
+    }
+    return std::nullopt;
+}
+
 Complaint device_complaint(std::string_view device) {
     for (const std::string_view prefix : {"/dev/sd", "/dev/xvd", "/dev/hd"}) {
         if (!device.starts_with(prefix)) {

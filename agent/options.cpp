@@ -24,7 +24,8 @@ constexpr std::array commands = {
     CommandForm{"probe", "the read-only checks, now: muster probe [root] [ebs] [checks]", true,
                 true, true},
     CommandForm{"status", "the last outcome and the boot's timeline", true, false, true},
-    CommandForm{"deliver", "send what is still in the spool", false, false, true},
+    CommandForm{"deliver", "send what is still in the spool; --test rehearses it", false, false,
+                true},
     CommandForm{"config", "the effective configuration, or where it is wrong", false, false, true},
     CommandForm{"watch", "stay resident: probe, and report what changes", false, false, true},
     CommandForm{"tune", "schedules from past reports", true, false, false},
@@ -107,8 +108,11 @@ class Reader {
             options_.json = true;
             return {};
         }
-        const bool later = (name == "--svg" && options_.command == "status") ||
-                           (name == "--test" && options_.command == "deliver");
+        if (word == "--test" && options_.command == "deliver") {
+            options_.test = true;
+            return {};
+        }
+        const bool later = name == "--svg" && options_.command == "status";
         return fail(Errc::malformed,
                     later
                         ? fmt::format("{} {}: not supported yet", options_.command, name)
@@ -158,13 +162,16 @@ std::string usage() {
     for (const auto& command : commands) {
         if (command.ready) text += fmt::format("  {:<9} {}\n", command.name, command.summary);
     }
-    return text + "\n--config replaces the default search (/etc/muster/muster.json,\n"
-                  "/etc/muster/conf.d/*.json, /run/muster/conf.d/*.json) and may be repeated.\n"
-                  "--json: run, plan, metadata, probe, status print JSON and nothing else.\n"
-                  "Exit status of run: 0 ready and delivered, 1 failed and delivered, 2 usage or\n"
-                  "configuration, 3 ready and 4 failed but not delivered (kept in the spool).\n"
-                  "Of the others: 0 all well, 1 something fails or is unknown, 2 as above;\n"
-                  "deliver: 3 if anything remains; watch: 0 when it was told to stop.\n";
+    return text +
+           "\n--config replaces the default search (/etc/muster/muster.json,\n"
+           "/etc/muster/conf.d/*.json, /run/muster/conf.d/*.json) and may be repeated.\n"
+           "--json: run, plan, metadata, probe, status print JSON and nothing else.\n"
+           "Exit status of run: 0 ready and delivered, 1 failed and delivered, 2 usage or\n"
+           "configuration, 3 ready and 4 failed but not delivered (kept in the spool).\n"
+           "Of the others: 0 all well, 1 something fails or is unknown, 2 as above;\n"
+           "deliver: 3 if anything remains; watch: 0 when it was told to stop.\n"
+           "deliver --test: sinks that record get a report with the outcome \"test\", those\n"
+           "that act tell what they would do and the permission it needs.\n";
 }
 
 } // namespace muster

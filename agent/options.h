@@ -16,6 +16,7 @@ struct Options {
     std::vector<std::string> names;   ///< what follows the command: `probe root ebs`
     log::Level log_level = log::Level::info;
     bool json = false;
+    bool test = false; ///< `deliver --test`
 };
 
 /// `malformed` with one line that says what is wrong and what was expected.

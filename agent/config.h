@@ -76,8 +76,13 @@ struct CheckConfig {
     bool recreate = false; ///< ... and advises a new instance
 };
 
+struct HoldConfig {
+    std::string file = "/run/muster/hold";
+    std::string tag = "muster:hold";
+};
+
 struct SinkConfig {
-    enum class Type { webhook, file };
+    enum class Type { webhook, file, autoscaling, cloudformation, ec2_tags, sqs, eventbridge };
     std::string name; ///< the owner's name for it
     Type type = Type::file;
     bool required = false;
@@ -88,11 +93,33 @@ struct SinkConfig {
     std::string client_certificate; ///< "": none
     std::string client_key;
     std::optional<std::string> proxy; ///< none: as the environment says
+
+    // Of those that speak to AWS; "" is found from metadata.
+    std::string group, hook;     ///< autoscaling
+    std::string stack, resource; ///< cloudformation
+    std::string prefix;          ///< ec2-tags: what the tags begin with
+    std::string queue_url;       ///< sqs
+    std::string bus;             ///< eventbridge
+    std::string region, endpoint;
+    MetadataConfig metadata; ///< as the whole configuration has it
+    HoldConfig hold;         ///< the same
+
+    /// It does something to a machine, and so is given nothing but this boot's latest verdict; the
+    /// others record, and get old reports too.
+    [[nodiscard]] bool acting() const {
+        return type == Type::autoscaling || type == Type::cloudformation || type == Type::ec2_tags;
+    }
 };
 
 struct ReportConfig {
     Duration deadline = std::chrono::seconds(60);
     std::vector<SinkConfig> to; ///< in the order of their names
+};
+
+struct OnFailureConfig {
+    enum class Action { none, poweroff };
+    Action action = Action::none;
+    Duration delay = std::chrono::seconds(60);
 };
 
 struct WatchConfig {
@@ -112,6 +139,8 @@ struct Config {
     RootConfig root;
     std::vector<CheckConfig> checks; ///< in the order of their names
     ReportConfig report;
+    OnFailureConfig on_failure;
+    HoldConfig hold;
     WatchConfig watch;
     std::optional<std::string> metrics_textfile; ///< none: no numbers are written
 };

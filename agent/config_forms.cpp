@@ -164,6 +164,16 @@ Complaint path_complaint(std::string_view path) {
     return std::nullopt;
 }
 
+Complaint run_file_complaint(std::string_view path) {
+    if (auto complaint = path_complaint(path)) {
+        return complaint;
+    }
+    if (!is_within(path, "/run") || path == "/run") {
+        return "a path beneath /run, such as /run/muster/hold";
+    }
+    return std::nullopt;
+}
+
 Complaint mount_point_complaint(std::string_view path) {
     if (auto complaint = path_complaint(path)) {
         return complaint;
@@ -248,6 +258,48 @@ Complaint endpoint_complaint(std::string_view url) {
     const auto address = split_address(url);
     if (!address || address->scheme != "http" || !(address->rest.empty() || address->rest == "/")) {
         return "http:// and a host alone, such as http://169.254.169.254";
+    }
+    return std::nullopt;
+}
+
+Complaint tag_complaint(std::string_view key) {
+    if (key.empty() || key.size() > 128 || has_control(key) ||
+        key.find_first_of(" /") != std::string_view::npos) {
+        return "a tag's key of at most 128 characters without spaces or \"/\"";
+    }
+    return std::nullopt;
+}
+
+Complaint tag_prefix_complaint(std::string_view prefix) {
+    if (tag_complaint(prefix) || prefix.size() > 64 || prefix.starts_with("aws:")) {
+        return "a text of at most 64 characters without spaces or \"/\", not beginning with "
+               "\"aws:\"";
+    }
+    return std::nullopt;
+}
+
+Complaint aws_name_complaint(std::string_view name) {
+    if (name.empty() || name.size() > 1600 || has_control(name)) {
+        return "a text of at most 1600 characters";
+    }
+    return std::nullopt;
+}
+
+Complaint region_complaint(std::string_view region) {
+    constexpr std::size_t kLongestLabel = 63; // of a host's name
+    const auto is_allowed = [](char c) {
+        return is_one_of(kLower, c) || is_one_of(kDigits, c) || c == '-';
+    };
+    if (region.empty() || region.size() > kLongestLabel ||
+        !std::ranges::all_of(region, is_allowed)) {
+        return "a region such as \"eu-west-1\"";
+    }
+    return std::nullopt;
+}
+
+Complaint https_complaint(std::string_view url) {
+    if (url_complaint(url) || !url.starts_with("https://")) {
+        return "an https:// address";
     }
     return std::nullopt;
 }

@@ -26,6 +26,8 @@ inline constexpr std::size_t kMapperNameLimit = 127;
 
 /// An absolute path with nothing to resolve in it.
 [[nodiscard]] Complaint path_complaint(std::string_view path);
+/// A file on the tmpfs that every system has at /run.
+[[nodiscard]] Complaint run_file_complaint(std::string_view path);
 [[nodiscard]] Complaint mount_point_complaint(std::string_view path);
 [[nodiscard]] Complaint report_file_complaint(std::string_view path);
 [[nodiscard]] Complaint mount_option_complaint(std::string_view option);
@@ -34,10 +36,23 @@ inline constexpr std::size_t kMapperNameLimit = 127;
 [[nodiscard]] Complaint owner_complaint(std::string_view owner);
 
 [[nodiscard]] Complaint url_complaint(std::string_view url);
+/// Signed requests go nowhere else.
+[[nodiscard]] Complaint https_complaint(std::string_view url);
 /// A proxy's address, or "" for none at all.
 [[nodiscard]] Complaint proxy_complaint(std::string_view url);
 /// Plain http, host and port only.
 [[nodiscard]] Complaint endpoint_complaint(std::string_view url);
+
+/// The key of a tag: at most 128 characters, and neither a space nor a "/", which instance metadata
+/// can't show (EC2 User Guide, "Work with instance tags in instance metadata").
+[[nodiscard]] Complaint tag_complaint(std::string_view key);
+
+/// What the tags of a sink begin with; "aws:" is AWS's own.
+[[nodiscard]] Complaint tag_prefix_complaint(std::string_view prefix);
+/// The name or ARN of a group, hook, stack, resource or bus.
+[[nodiscard]] Complaint aws_name_complaint(std::string_view name);
+/// "eu-west-1": it becomes part of a host's name.
+[[nodiscard]] Complaint region_complaint(std::string_view region);
 
 /// A name of a block-device mapping: "/dev/sdf".
 [[nodiscard]] Complaint device_complaint(std::string_view device);

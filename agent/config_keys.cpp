@@ -193,7 +193,8 @@ Keys root_and_checks() {
 }
 
 Keys report() {
-    const Kind where = kinds::text("a text that is not empty");
+    const Kind aws_name = kinds::form("a text of at most 1600 characters", aws_name_complaint);
+    const Kind https = kinds::form("an https:// address", https_complaint, Shown::host);
     const Kind address = kinds::form("an https:// or http:// address", url_complaint, Shown::host);
     const std::vector<std::string> regional = {"autoscaling", "cloudformation", "ec2-tags",
                                                "eventbridge"};
@@ -204,14 +205,13 @@ Keys report() {
         {"report.to", Node::map, named(), "{}",
          "The sinks, by a name of yours. /run/muster/report.json is written in any case."},
         {"report.to.*", Node::entry, names(), "", "One sink."},
-        not_yet({"report.to.*.type", Node::value,
-                 kinds::choice({"webhook", "file", "autoscaling", "cloudformation", "ec2-tags",
-                                "sqs", "eventbridge"}),
-                 "",
-                 "What it is. A layer that changes it must take away the keys of the old type "
-                 "(`null`).",
-                 R"("webhook")"},
-                {"autoscaling", "cloudformation", "ec2-tags", "sqs", "eventbridge"}),
+        {"report.to.*.type", Node::value,
+         kinds::choice({"webhook", "file", "autoscaling", "cloudformation", "ec2-tags", "sqs",
+                        "eventbridge"}),
+         "",
+         "What it is. A layer that changes it must take away the keys of the old type (`null`). "
+         "Those of AWS are explained in [AWS](aws.md).",
+         R"("webhook")"},
         {"report.to.*.required", Node::value, kinds::boolean(), "false",
          "Delivered means every required sink; any one, if none is required."},
         only_for({"webhook"}, {"report.to.*.url", Node::value, address, "",
@@ -244,22 +244,41 @@ Keys report() {
                   kinds::form("an absolute path", report_file_complaint), "",
                   "The file that holds the latest report.", R"("/var/log/muster-report.json")"}),
         only_for({"autoscaling"},
-                 {"report.to.*.group", Node::value, where, "null", "The Auto Scaling group."}),
+                 {"report.to.*.group", Node::value, aws_name, "null",
+                  "The Auto Scaling group. `null`: the instance's tag `aws:autoscaling:groupName`, "
+                  "or else what AWS says of the instance.",
+                  R"("workers")"}),
         only_for({"autoscaling"},
-                 {"report.to.*.hook", Node::value, where, "null", "The lifecycle hook."}),
+                 {"report.to.*.hook", Node::value, aws_name, "null",
+                  "The lifecycle hook to answer. `null`: the group's only one for a launch.",
+                  R"("muster")"}),
+        only_for({"cloudformation"}, {"report.to.*.stack", Node::value, aws_name, "null",
+                                      "The stack, by name or ARN. `null`: the instance's tag "
+                                      "`aws:cloudformation:stack-name`.",
+                                      R"("workers")"}),
         only_for({"cloudformation"},
-                 {"report.to.*.stack", Node::value, where, "null", "The stack."}),
-        only_for({"cloudformation"},
-                 {"report.to.*.resource", Node::value, where, "null", "The resource that waits."}),
+                 {"report.to.*.resource", Node::value, aws_name, "null",
+                  "The logical id of the resource that waits. `null`: the instance's tag "
+                  "`aws:cloudformation:logical-id`.",
+                  R"("WorkerGroup")"}),
         only_for({"ec2-tags"},
-                 {"report.to.*.prefix", Node::value, where, "null", "What the tags begin with."}),
-        only_for({"sqs"}, {"report.to.*.queue_url", Node::value, address, "null", "The queue."}),
-        only_for({"eventbridge"},
-                 {"report.to.*.bus", Node::value, where, "null", "The event bus."}),
+                 {"report.to.*.prefix", Node::value,
+                  kinds::form("a text of at most 64 characters, not beginning with \"aws:\"",
+                              tag_prefix_complaint),
+                  R"("muster:")", "What the tags' keys begin with."}),
+        only_for({"sqs"}, {"report.to.*.queue_url", Node::value, https, "",
+                           "The queue's address, as SQS gives it.",
+                           R"("https://sqs.eu-west-1.amazonaws.com/123456789012/reports")"}),
+        only_for({"eventbridge"}, {"report.to.*.bus", Node::value, aws_name, R"("default")",
+                                   "The event bus, by name or ARN.", R"("fleet")"}),
+        only_for(regional, {"report.to.*.region", Node::value,
+                            kinds::form("a region such as \"eu-west-1\"", region_complaint), "null",
+                            "`null`: the instance's own.", R"("eu-west-1")"}),
         only_for(regional,
-                 {"report.to.*.region", Node::value, where, "null", "`null`: the instance's own."}),
-        only_for(regional, {"report.to.*.endpoint", Node::value, address, "null",
-                            "`null`: the region's own."}),
+                 {"report.to.*.endpoint", Node::value, https, "null",
+                  "The service's address, where it is a VPC endpoint's or a FIPS one. `null`: the "
+                  "region's own.",
+                  R"("https://vpce-0a1b2c3d-4e5f.autoscaling.eu-west-1.vpce.amazonaws.com")"}),
     };
 }
 
@@ -274,10 +293,14 @@ Keys afterwards() {
                  "How long before that."}),
         {"hold", Node::section, section(), "{}",
          "While held: no ABANDON, not unhealthy, no power-off; heartbeats go on."},
-        not_yet({"hold.file", Node::value, kinds::path(), R"("/run/muster/hold")",
-                 "Held while this file is there."}),
-        not_yet({"hold.tag", Node::value, kinds::text("the name of a tag"), R"("muster:hold")",
-                 "Held while the instance has this tag."}),
+        {"hold.file", Node::value, kinds::form("a path beneath /run", run_file_complaint),
+         R"("/run/muster/hold")",
+         "Held while this file is there. Beneath /run, since any other disk may be stuck."},
+        {"hold.tag", Node::value,
+         kinds::form("a tag's key, as instance metadata can show it", tag_complaint),
+         R"("muster:hold")",
+         "Held while the instance has this tag, whatever its value. Instance tags must be allowed "
+         "in its metadata options."},
         {"watch", Node::section, section(), "{}", "How `muster watch` looks."},
         {"watch.interval", Node::value, kinds::duration(1s, 24h), R"("30s")",
          "How often it looks, give or take a fifth."},

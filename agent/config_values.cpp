@@ -1,6 +1,7 @@
 #include "agent/config_values.h"
 
 #include <algorithm>
+#include <map>
 
 #include "agent/config_expect.h"
 #include "agent/units.h"
@@ -173,11 +174,21 @@ CheckConfig to_check(const std::string& name, const Json& from) {
     return to;
 }
 
+SinkConfig::Type sink_type_of(const std::string& name) {
+    using Type = SinkConfig::Type;
+    static const std::map<std::string, Type> types = {
+        {"webhook", Type::webhook},         {"file", Type::file},
+        {"autoscaling", Type::autoscaling}, {"cloudformation", Type::cloudformation},
+        {"ec2-tags", Type::ec2_tags},       {"sqs", Type::sqs},
+        {"eventbridge", Type::eventbridge}};
+    const auto found = types.find(name);
+    return found == types.end() ? Type::file : found->second;
+}
+
 SinkConfig to_sink(const std::string& name, const Json& from) {
     SinkConfig to;
     to.name = name;
-    to.type =
-        text_of(from, "type") == "webhook" ? SinkConfig::Type::webhook : SinkConfig::Type::file;
+    to.type = sink_type_of(text_of(from, "type"));
     to.required = flag_of(from, "required");
     to.url = text_of(from, "url");
     to.path = text_of(from, "path");
@@ -186,7 +197,22 @@ SinkConfig to_sink(const std::string& name, const Json& from) {
     to.client_certificate = text_of(from, "client_certificate");
     to.client_key = text_of(from, "client_key");
     to.proxy = optional_text_of(from, "proxy");
+    to.group = text_of(from, "group");
+    to.hook = text_of(from, "hook");
+    to.stack = text_of(from, "stack");
+    to.resource = text_of(from, "resource");
+    to.prefix = text_of(from, "prefix");
+    to.queue_url = text_of(from, "queue_url");
+    to.bus = text_of(from, "bus");
+    to.region = text_of(from, "region");
+    to.endpoint = text_of(from, "endpoint");
     return to;
+}
+
+OnFailureConfig to_on_failure(const Json& from) {
+    const bool poweroff = text_of(from, "action") == "poweroff";
+    return {.action = poweroff ? OnFailureConfig::Action::poweroff : OnFailureConfig::Action::none,
+            .delay = duration_of(from, "delay")};
 }
 
 WatchConfig to_watch(const Json& from) {
@@ -237,8 +263,13 @@ Config to_config(const Json& document) {
     }
     const auto& report = member(document, "report");
     to.report.deadline = duration_of(report, "deadline");
+    to.on_failure = to_on_failure(member(document, "on_failure"));
+    const auto& hold = member(document, "hold");
+    to.hold = {.file = text_of(hold, "file"), .tag = text_of(hold, "tag")};
     for (const auto& [name, sink] : member(report, "to").items()) {
-        to.report.to.push_back(to_sink(name, sink));
+        auto& one = to.report.to.emplace_back(to_sink(name, sink));
+        one.metadata = to.metadata;
+        one.hold = to.hold;
     }
     to.watch = to_watch(member(document, "watch"));
     to.metrics_textfile = optional_text_of(member(document, "metrics"), "textfile");

@@ -81,14 +81,26 @@ void Courier::announce(const Message& message, Deadline deadline) {
     for (auto& route : routes_) {
         if (!route->sink) continue;
         auto* to = route.get();
-        route->announcing = clock_.start("announce", [this, to, message, deadline] {
-            const auto delivery =
-                deliver_with_retries(*to->sink, message, clock_, deadline, fresh_schedule(),
-                                     to->overtaken, announce_try_limit);
-            log::debug("in-progress", {{"sink", to->config.name},
-                                       {"delivered", delivery.delivered ? "yes" : "no"},
-                                       {"error", delivery.error}});
-        });
+        route->announcing = clock_.start(
+            "announce", [this, to, message, deadline] { announce_on(*to, message, deadline); });
+    }
+}
+
+/// Once, or again and again where somebody waits for a sign of life.
+void Courier::announce_on(Route& route, const Message& message, Deadline deadline) {
+    while (true) {
+        const auto delivery =
+            deliver_with_retries(*route.sink, message, clock_, deadline, fresh_schedule(),
+                                 route.overtaken, announce_try_limit);
+        log::debug("in-progress", {{"sink", route.config.name},
+                                   {"delivered", delivery.delivered ? "yes" : "no"},
+                                   {"error", delivery.error}});
+        const Duration every = route.sink->heartbeat();
+        const Instant next = clock_.now() + every;
+        // Not delivered is refused for good: the time that there was is over.
+        if (!delivery.delivered || every == Duration::zero() || next >= deadline.at) return;
+        sleep_unless(route.overtaken, clock_, next);
+        if (route.overtaken) return;
     }
 }
 
@@ -106,7 +118,8 @@ Delivery Courier::deliver_on(Route& route, const Message& message, Deadline dead
     return delivery;
 }
 
-std::vector<Delivery> Courier::deliver(const Message& message, Deadline deadline) {
+std::vector<Delivery> Courier::deliver(Message message, Deadline deadline) {
+    message.fresh = true;
     std::vector<Delivery> deliveries(routes_.size());
     std::vector<std::unique_ptr<Job>> jobs;
     for (std::size_t i = 0; i < routes_.size(); ++i) {

@@ -44,11 +44,13 @@ class Courier {
     /// the others and in the log.
     void add(const SinkConfig& config, const Files& files);
 
-    /// Sends `in-progress` in the background, to be overtaken by the verdict at any time.
+    /// Sends `in-progress` in the background, to be overtaken by the verdict at any time; where a
+    /// sink has a heartbeat, again and again.
     void announce(const Message& message, Deadline deadline);
 
-    /// Sends the verdict to every sink side by side and waits for all, to the deadline.
-    [[nodiscard]] std::vector<Delivery> deliver(const Message& message, Deadline deadline);
+    /// Sends the verdict, which was just given, to every sink side by side and waits for all, to
+    /// the deadline.
+    [[nodiscard]] std::vector<Delivery> deliver(Message message, Deadline deadline);
 
   private:
     struct Route {
@@ -58,6 +60,7 @@ class Courier {
         std::atomic<bool> overtaken = false;
         std::unique_ptr<Job> announcing;
     };
+    void announce_on(Route& route, const Message& message, Deadline deadline);
     Delivery deliver_on(Route& route, const Message& message, Deadline deadline);
 
     Clock& clock_;

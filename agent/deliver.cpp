@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <map>
 
 #include "agent/commands.h"
 #include "agent/courier.h"
 #include "agent/leftovers.h"
+#include "agent/look.h"
+#include "agent/rehearsal.h"
 #include "agent/spool.h"
 #include "agent/sys/log.h"
 
@@ -95,6 +98,11 @@ int deliver_spool(const Options& options) {
         log::error("configuration",
                    {{"mistake", layers ? loaded.mistakes.front().text() : layers.error().message}});
         return 2;
+    }
+    if (options.test) {
+        const auto rehearsal = rehearse(files, *clock, loaded.config);
+        std::fputs(rehearsal.text.c_str(), stdout);
+        return rehearsal.well ? all_well : something_wrong;
     }
     return empty_spool(files, *clock, loaded.config) ? 0 : remains;
 }

@@ -13,24 +13,47 @@ namespace {
 struct CommandForm {
     std::string_view name;
     std::string_view summary;
-    bool json;  ///< takes --json
-    bool names; ///< takes names
-    bool ready; ///< its function is there
+    bool json = false;  ///< takes --json
+    bool names = false; ///< takes names
 };
 
 constexpr std::array commands = {
-    CommandForm{"run", "the boot job: assemble, probe, report (the only one that changes disks)",
-                true, false, true},
-    CommandForm{"plan", "what `run` would do to the disks and why", true, false, true},
-    CommandForm{"metadata", "the confirmed metadata, and how it was reached", true, false, true},
-    CommandForm{"probe", "the read-only checks, now: muster probe [root] [ebs] [checks]", true,
-                true, true},
-    CommandForm{"status", "the last outcome and the boot's timeline", true, false, true},
-    CommandForm{"deliver", "send what is still in the spool", false, false, true},
-    CommandForm{"config", "the effective configuration, or where it is wrong", false, false, true},
-    CommandForm{"watch", "stay resident: probe, and report what changes", false, false, true},
-    CommandForm{"tune", "from past reports: when to look, and when recreating is quicker", true,
-                true, true},
+    CommandForm{.name = "run",
+                .summary =
+                    "the boot job: assemble, probe, report (the only one that changes disks)",
+                .json = true},
+    CommandForm{
+        .name = "plan", .summary = "what `run` would do to the disks and why", .json = true},
+    CommandForm{.name = "metadata",
+                .summary = "the confirmed metadata, and how it was reached",
+                .json = true},
+    CommandForm{.name = "probe",
+                .summary = "the read-only checks, now: muster probe [root] [ebs] [checks]",
+                .json = true,
+                .names = true},
+    CommandForm{
+        .name = "status", .summary = "the last outcome and the boot's timeline", .json = true},
+    CommandForm{.name = "deliver",
+                .summary = "send what is still in the spool; --test rehearses it"},
+    CommandForm{.name = "config", .summary = "the effective configuration, or where it is wrong"},
+    CommandForm{.name = "watch", .summary = "stay resident: probe, and report what changes"},
+    CommandForm{.name = "tune",
+                .summary = "from past reports: when to look, and when recreating is quicker",
+                .json = true,
+                .names = true},
+};
+
+/// A flag without a value, and the command that knows it.
+struct Switch {
+    std::string_view command;
+    std::string_view name;
+    bool Options::* set;
+};
+
+constexpr std::array switches = {
+    Switch{"run", "--if-died", &Options::if_died},
+    Switch{"deliver", "--test", &Options::test},
+    Switch{"tune", "--by-kind", &Options::by_kind},
 };
 
 const CommandForm* find_command(std::string_view name) {
@@ -128,9 +151,11 @@ class Reader {
         if (tunes && name == "--fragment") return take_file(name, options_.fragment);
         if (tunes && name == "--look-cost") return take_cost(name, options_.costs.look);
         if (tunes && name == "--recreation-cost") return take_cost(name, options_.costs.recreation);
-        if (tunes && word == "--by-kind") {
-            options_.by_kind = true;
-            return {};
+        for (const auto& one : switches) {
+            if (one.command == options_.command && one.name == word) {
+                options_.*one.set = true;
+                return {};
+            }
         }
         if (name == "--config") {
             auto file = value(name);
@@ -152,22 +177,15 @@ class Reader {
             options_.log_level = *level;
             return {};
         }
-        if (word == "--if-died" && options_.command == "run") {
-            options_.if_died = true;
-            return {};
-        }
         if (name == "--wait" && options_.command == "status") return milestone(value(name));
         const auto* command = find_command(options_.command);
         if (word == "--json" && command != nullptr && command->json) {
             options_.json = true;
             return {};
         }
-        const bool later = name == "--test" && options_.command == "deliver";
         return fail(Errc::malformed,
-                    later
-                        ? fmt::format("{} {}: not supported yet", options_.command, name)
-                        : fmt::format("unknown flag {}{}; see --help", word,
-                                      options_.command.empty() ? "" : " for " + options_.command));
+                    fmt::format("unknown flag {}{}; see --help", word,
+                                options_.command.empty() ? "" : " for " + options_.command));
     }
 
     Result<void> plain(std::string_view word) {
@@ -188,9 +206,6 @@ class Reader {
         if (wanted == nullptr) {
             return fail(Errc::malformed, fmt::format("unknown command \"{}\"; see --help", word));
         }
-        if (!wanted->ready) {
-            return fail(Errc::malformed, fmt::format("{}: not supported yet", word));
-        }
         options_.command = word;
         return {};
     }
@@ -210,7 +225,7 @@ std::string usage() {
     std::string text = "muster: inspects an EC2 instance at boot and tells the scaler\n\n"
                        "usage: muster COMMAND [--config FILE]... [--log-level LEVEL] [--json]\n\n";
     for (const auto& command : commands) {
-        if (command.ready) text += fmt::format("  {:<9} {}\n", command.name, command.summary);
+        text += fmt::format("  {:<9} {}\n", command.name, command.summary);
     }
     return text +
            "\n--config replaces the default search (/etc/muster/muster.json,\n"
@@ -226,7 +241,9 @@ std::string usage() {
            "Exit status of run: 0 ready and delivered, 1 failed and delivered, 2 usage or\n"
            "configuration, 3 ready and 4 failed but not delivered (kept in the spool).\n"
            "Of the others: 0 all well, 1 something fails or is unknown, 2 as above;\n"
-           "deliver: 3 if anything remains; watch: 0 when it was told to stop.\n";
+           "deliver: 3 if anything remains; watch: 0 when it was told to stop.\n"
+           "deliver --test: sinks that record get a report with the outcome \"test\", those\n"
+           "that act tell what they would do and the permission it needs.\n";
 }
 
 } // namespace muster

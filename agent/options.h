@@ -29,6 +29,7 @@ struct Options {
     std::string fragment;          ///< tune --fragment FILE
     bool by_kind = false;          ///< tune --by-kind
     tune::Costs costs;             ///< tune --look-cost, --recreation-cost
+    bool test = false;             ///< `deliver --test`
 };
 
 /// `malformed` with one line that says what is wrong and what was expected.

@@ -132,6 +132,10 @@ Json stopping_report(const ReportHead& head, const Record& record) {
     return head_json(head, record, "stopping");
 }
 
+Json test_report(const ReportHead& head, const Record& record) {
+    return head_json(head, record, "test");
+}
+
 std::string serialized(Json report) {
     std::string text = dump(report);
     if (text.size() <= max_report) return text;

@@ -39,6 +39,8 @@ struct ReportHead {
 [[nodiscard]] nlohmann::ordered_json notice_report(const ReportHead& head, const Record& record,
                                                    const nlohmann::ordered_json& notice);
 [[nodiscard]] nlohmann::ordered_json stopping_report(const ReportHead& head, const Record& record);
+/// `test`: of `muster deliver --test`. It says nothing of the machine.
+[[nodiscard]] nlohmann::ordered_json test_report(const ReportHead& head, const Record& record);
 
 /// The report as it is sent: at most 64 KiB. Where it would be longer, evidence goes first, then
 /// findings that passed, then timings; `truncated` says so.

@@ -1,4 +1,4 @@
-// What the parsers of the metadata service's answers have in common. Private to probes.
+// What the parsers of the metadata service's answers, and of those of AWS, have in common.
 #pragma once
 
 #include <algorithm>

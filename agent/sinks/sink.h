@@ -1,6 +1,7 @@
 // A place where reports go. One attempt a call; retrying belongs to the courier.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,8 @@ namespace muster {
 struct Message {
     std::string body; ///< JSON
     std::string key;  ///< INSTANCE/BOOT_ID/SEQUENCE: the receiver drops what it has seen
+    /// From the very `run` that just made it, not from the spool. What comes late condemns nobody.
+    bool fresh = false;
 };
 
 struct SinkError {
@@ -31,6 +34,18 @@ class Sink {
     /// Nothing is delivered until the receiver has said so.
     [[nodiscard]] virtual std::expected<void, SinkError> deliver(const Message& message,
                                                                  Duration limit) = 0;
+
+    /// How often `in-progress` is sent again until the verdict, where its receiver waits for a sign
+    /// of life. Zero: once is enough.
+    [[nodiscard]] virtual Duration heartbeat() const { return Duration::zero(); }
+
+    /// For `muster deliver --test`: a sink that records is sent `test`, a report with the outcome
+    /// "test"; one that acts does nothing, and tells what it would. Gives lines for a person.
+    [[nodiscard]] virtual std::expected<std::string, SinkError> rehearse(const Message& test,
+                                                                         Duration limit) {
+        if (const auto sent = deliver(test, limit); !sent) return std::unexpected(sent.error());
+        return "    took the test report\n";
+    }
 };
 
 /// POST with an Idempotency-Key. 2xx is delivered; 408, 425, 429, 5xx and no connection are worth
@@ -47,7 +62,7 @@ class Sink {
 /// Fails where a file that it names (token, certificate) can't be read. To be called before this
 /// process has a second thread: a file sink isolates its writing.
 [[nodiscard]] Result<std::unique_ptr<Sink>> make_sink(const SinkConfig& config, const Files& files,
-                                                      const Clock& clock,
+                                                      Clock& clock,
                                                       std::function<bool()> cancelled);
 
 } // namespace muster

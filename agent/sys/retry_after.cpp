@@ -15,15 +15,20 @@ Duration parse_retry_after(std::string_view value, WallTime wall) {
         // More than the number can hold is very long, not "at once".
         return error == std::errc() ? std::min<Duration>(most, std::chrono::seconds(number)) : most;
     }
-    // RFC 9110's one form that is still sent: "Sun, 06 Nov 1994 08:49:37 GMT"
+    const auto date = parse_http_date(value);
+    if (!date) return Duration::zero();
+    // Not in nanoseconds until it is clamped: they end in the year 2262.
+    const auto wait = *date - wall;
+    return std::clamp<std::chrono::milliseconds>(wait, std::chrono::milliseconds::zero(),
+                                                 std::chrono::minutes(10));
+}
+
+std::optional<WallTime> parse_http_date(std::string_view value) {
     std::tm parts{};
     const std::string text(value);
     const char* rest = strptime(text.c_str(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
-    if (rest == nullptr || *rest != '\0') return Duration::zero();
-    // Not in nanoseconds until it is clamped: they end in the year 2262.
-    const auto wait = std::chrono::sys_seconds(std::chrono::seconds(timegm(&parts))) - wall;
-    return std::clamp<std::chrono::milliseconds>(wait, std::chrono::milliseconds::zero(),
-                                                 std::chrono::minutes(10));
+    if (rest == nullptr || *rest != '\0') return std::nullopt;
+    return std::chrono::sys_seconds(std::chrono::seconds(timegm(&parts)));
 }
 
 } // namespace muster

@@ -478,22 +478,79 @@ TEST_CASE("what is known but not supported yet is refused, its default is not") 
     const std::string refusal = ", which is not supported yet";
     check_each({
         {webhook(R"("identity": true)"), "report.to.s.identity: found true" + refusal},
-        {sink(R"("type": "autoscaling", "group": "g")"),
-         "report.to.s.type: found \"autoscaling\"" + refusal},
-        {sink(R"("type": "cloudformation")"),
-         "report.to.s.type: found \"cloudformation\"" + refusal},
-        {sink(R"("type": "ec2-tags")"), "report.to.s.type: found \"ec2-tags\"" + refusal},
-        {sink(R"("type": "sqs")"), "report.to.s.type: found \"sqs\"" + refusal},
-        {sink(R"("type": "eventbridge")"), "report.to.s.type: found \"eventbridge\"" + refusal},
         {R"({"on_failure": {"action": "poweroff"}})",
          "on_failure.action: found \"poweroff\"" + refusal},
         {R"({"on_failure": {"delay": "1s"}})", "on_failure.delay: found \"1s\"" + refusal},
-        {R"({"hold": {"file": "/x"}})", "hold.file: found \"/x\"" + refusal},
-        {R"({"hold": {"tag": "x"}})", "hold.tag: found \"x\"" + refusal},
     });
     valid({R"({"metadata": {"imdsv1": false}, "checks": {}, "on_failure": {"action": "none"},
-               "ephemeral": {"on_foreign_data": "refuse", "on_partial": "fail"},
-               "hold": {"tag": "muster:hold"}})"});
+               "ephemeral": {"on_foreign_data": "refuse", "on_partial": "fail"}})"});
+}
+
+TEST_CASE("sinks of AWS") {
+    const auto config =
+        valid({R"({"metadata": {"endpoint": "http://127.0.0.1:8"}, "hold": {"tag": "keep"},
+            "report": {"to": {
+              "a": {"type": "autoscaling", "group": "the group", "hook": "h"},
+              "b": {"type": "cloudformation", "stack": "s", "resource": "R", "region": "us-east-1"},
+              "c": {"type": "ec2-tags"},
+              "d": {"type": "sqs", "queue_url": "https://sqs.eu-west-1.amazonaws.com/1/q"},
+              "e": {"type": "eventbridge", "endpoint": "https://vpce-1.example", "required": true}
+            }}})"});
+    using Type = SinkConfig::Type;
+    const auto& to = config.report.to;
+    REQUIRE(to.size() == 5);
+    CHECK(to[0].type == Type::autoscaling);
+    CHECK((to[0].group == "the group" && to[0].hook == "h" && to[0].region.empty()));
+    CHECK(to[0].metadata.endpoint == "http://127.0.0.1:8");
+    CHECK(to[0].hold.tag == "keep");
+    CHECK(to[1].type == Type::cloudformation);
+    CHECK((to[1].stack == "s" && to[1].resource == "R" && to[1].region == "us-east-1"));
+    CHECK((to[2].type == Type::ec2_tags && to[2].prefix == "muster:"));
+    CHECK((to[3].type == Type::sqs && !to[3].queue_url.empty()));
+    CHECK((to[4].type == Type::eventbridge && to[4].bus == "default" && to[4].required));
+    CHECK(to[4].endpoint == "https://vpce-1.example");
+    for (const auto& [at, acts] :
+         {std::pair(0, true), {1, true}, {2, true}, {3, false}, {4, false}})
+        CHECK(to[static_cast<std::size_t>(at)].acting() == acts);
+    check_each({
+        {sink(R"("type": "sqs")"),
+         "report.to.s.queue_url: found nothing, expected an https:// address, since `type` is "
+         "\"sqs\""},
+        {sink(R"("type": "sqs", "queue_url": "http://sqs.example/q")"),
+         "report.to.s.queue_url: found \"http://sqs.example/...\", expected an https:// address"},
+        {sink(R"("type": "ec2-tags", "prefix": "aws:x")"),
+         "report.to.s.prefix: found \"aws:x\", expected a text of at most 64 characters without "
+         "spaces or \"/\", not beginning with \"aws:\""},
+        {sink(R"("type": "ec2-tags", "region": "EU")"),
+         "report.to.s.region: found \"EU\", expected a region such as \"eu-west-1\""},
+        {sink(R"("type": "ec2-tags", "group": "g")"),
+         "report.to.s.group: found a key of type \"autoscaling\", but the type of this sink is "
+         "\"ec2-tags\"; null takes it away"},
+    });
+}
+
+TEST_CASE("hold") {
+    auto config = valid({"{}"});
+    CHECK(config.hold.file == "/run/muster/hold");
+    CHECK(config.hold.tag == "muster:hold");
+    config = valid({R"({"hold": {"file": "/run/keep", "tag": "team:keep"}})"});
+    CHECK(config.hold.file == "/run/keep");
+    CHECK(config.hold.tag == "team:keep");
+    const std::string tag = ", expected a tag's key of at most 128 characters without spaces or "
+                            "\"/\"";
+    check_each({
+        {R"({"hold": {"file": "/etc/hold"}})",
+         "hold.file: found \"/etc/hold\", expected a path beneath /run, such as "
+         "/run/muster/hold"},
+        {R"({"hold": {"file": "/run"}})",
+         "hold.file: found \"/run\", expected a path beneath /run, such as /run/muster/hold"},
+        {R"({"hold": {"file": "/run/../etc/hold"}})",
+         "hold.file: found \"/run/../etc/hold\", expected an absolute path without \".\", \"..\", "
+         "\"//\" or a \"/\" at its end"},
+        {R"({"hold": {"tag": "a b"}})", "hold.tag: found \"a b\"" + tag},
+        {R"({"hold": {"tag": "a/b"}})", "hold.tag: found \"a/b\"" + tag},
+        {R"({"hold": {"tag": ""}})", "hold.tag: found \"\"" + tag},
+    });
 }
 
 TEST_CASE("watch and metrics") {

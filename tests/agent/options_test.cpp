@@ -32,6 +32,8 @@ TEST_CASE("options: commands and their flags, in any order where it is clear") {
     CHECK(parsed({"probe"}).names.empty());
     for (const char* command : {"run", "plan", "metadata", "probe", "status"})
         CHECK(parsed({command, "--json"}).json);
+    CHECK(parsed({"deliver", "--test"}).test);
+    CHECK_FALSE(parsed({"deliver"}).test);
     for (const char* command : {"deliver", "config", "watch"})
         CHECK(parsed({command}).command == command);
 }
@@ -109,7 +111,7 @@ TEST_CASE("options: every mistake in one line that says what and where") {
              Row{{"run", "--svg", "x"}, "--svg for run"},
              Row{{"status", "--by-kind"}, "--by-kind for status"},
              Row{{"status", "--svg"}, "--svg: expected a value"},
-             Row{{"deliver", "--test"}, "deliver --test: not supported yet"},
+             Row{{"run", "--test"}, "--test for run"},
          }) {
         const auto options = parse_command_line(words);
         INFO(says);

@@ -183,7 +183,7 @@ class Usage(Case):
                             (["--log-level", "loud", "run"], '"loud"'),
                             (["tune"], "not supported yet"), (["config", "--json"], "--json"),
                             (["probe", "disk"], '"disk"'),
-                            (["deliver", "--test"], "not supported yet"),
+                            (["run", "--test"], "--test for run"),
                             (["status", "--svg", "x"], "not supported yet")):
             with self.subTest(words):
                 outcome = self.ends(machine.run(*words), 2)

@@ -1,0 +1,60 @@
+// Each report as one event on an EventBridge bus: source "muster", detail the whole report.
+#include <nlohmann/json.hpp>
+
+#include "agent/aws/answer.h"
+#include "agent/sinks/aws_sink.h"
+
+namespace muster {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+class EventBridge : public AwsSink {
+  public:
+    explicit EventBridge(AwsParts parts) : AwsSink(std::move(parts)) {}
+
+    [[nodiscard]] std::expected<void, SinkError> deliver(const Message& message,
+                                                         Duration limit) override {
+        const auto call = put(message);
+        const auto answer = client_.call(call, within(limit));
+        if (!answer) return std::unexpected(sink_error(answer.error()));
+        const auto error = aws::parse_put_events(*answer);
+        if (!error)
+            return std::unexpected(worth_another_try(error.error().with(call.permission())));
+        if (*error) return std::unexpected(not_taken(call, **error));
+        return {};
+    }
+
+  private:
+    [[nodiscard]] aws::Call put(const Message& message) const {
+        const auto facts = facts_of(message.body);
+        const Json entry = {{"Source", "muster"},
+                            {"DetailType", "muster " + facts.outcome},
+                            {"Detail", message.body},
+                            {"EventBusName", config_.bus}};
+        return {.service = "events",
+                .action = "PutEvents",
+                .on = "the event bus " + config_.bus,
+                .target = "AWSEvents.PutEvents",
+                .json = Json{{"Entries", Json::array({entry})}}.dump(
+                    -1, ' ', false, Json::error_handler_t::replace)};
+    }
+
+    /// The request was, but not its one entry.
+    static SinkError not_taken(const aws::Call& call, const aws::ServiceError& error) {
+        const bool again = error.code == "ThrottlingException" || error.code == "InternalFailure" ||
+                           error.code == "InternalException";
+        return {.error = {again ? Errc::transient : Errc::denied,
+                          call.permission() + ": the event was not taken: " + error.code + ": " +
+                              error.message},
+                .final = !again};
+    }
+};
+
+} // namespace
+
+std::unique_ptr<Sink> make_eventbridge(AwsParts parts) {
+    return std::make_unique<EventBridge>(std::move(parts));
+}
+
+} // namespace muster

@@ -64,7 +64,7 @@ class Group(Launched):
             self.assertEqual((instance["health"], instance["grace"]), ("Unhealthy", False))
 
     def test_ready_outside_a_wait(self):
-        cloud, instance, machine = self.launched(hooks=())
+        cloud, instance, machine = self.launched(hooks=(), checks=SLOW)
         outcome = self.muster(machine, 0)
         self.assertIn("no launch hook", outcome.err)
         self.assertEqual(cloud.asked(), ["autoscaling:DescribeLifecycleHooks"])
@@ -94,7 +94,7 @@ class Group(Launched):
 
     def test_which_group(self):
         with self.subTest("AWS says"):
-            cloud, instance, machine = self.launched(script=NO_TAGS)
+            cloud, instance, machine = self.launched(script=NO_TAGS, checks=SLOW)
             self.muster(machine, 0)
             self.assertEqual(instance["state"], "InService")
             self.assertEqual(len(cloud.done("DescribeAutoScalingInstances")), 1)

@@ -9,7 +9,7 @@
 namespace muster::probes {
 
 /// Made of the 1,015 attachments that were measured in 2012 (docs/tune.md), by the code of `muster
-/// tune`, with a look for 0.01 s of waiting: dense where most came, then ever more seldom.
+/// tune`, with a look for 0.1 s of waiting: dense where most came, then ever more seldom.
 inline constexpr std::array attach_polls = [] {
     using namespace std::chrono_literals;
     return std::array{

@@ -237,7 +237,7 @@ std::string usage() {
            "--svg FILE: status and tune draw what they say.\n"
            "tune FILE... (- is standard input): reports, one a line. --fragment FILE writes\n"
            "the schedules as configuration, --by-kind takes all EBS volumes together,\n"
-           "--look-cost 100ms and --recreation-cost 60s say what is traded.\n"
+           "--look-cost 10ms and --recreation-cost 60s say what is traded.\n"
            "Exit status of run: 0 ready and delivered, 1 failed and delivered, 2 usage or\n"
            "configuration, 3 ready and 4 failed but not delivered (kept in the spool).\n"
            "Of the others: 0 all well, 1 something fails or is unknown, 2 as above;\n"

@@ -29,8 +29,9 @@ std::string drawn(const Bar& bar, double whole, unsigned width) {
     };
     const unsigned from = std::min(column(bar.start), width - 1);
     const unsigned to = std::clamp(column(bar.end), from + 1, width);
+    // A hundredth of a second of work is no column of it, unless there is nothing else to show.
     const bool is_all = bar.waited > 0 && bar.start + bar.waited >= bar.end;
-    const unsigned waited = is_all ? to : std::clamp(column(bar.start + bar.waited), from, to - 1);
+    const unsigned waited = is_all ? to : std::clamp(column(bar.start + bar.waited), from, to);
     return std::string(from, ' ') + std::string(waited - from, '.') +
            std::string(to - waited, '#') + std::string(width - to, ' ');
 }

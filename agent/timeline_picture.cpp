@@ -62,7 +62,7 @@ class Drawing {
     }
 
     void draw_bar(const Bar& bar, double y) {
-        constexpr std::size_t most = 44;
+        constexpr std::size_t most = 40;
         picture_.text("name", 20, y + 16,
                       bar.name.size() > most ? bar.name.substr(0, most - 2) + ".." : bar.name);
         const double waited = bar.start + bar.waited;

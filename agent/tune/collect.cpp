@@ -1,5 +1,6 @@
 #include "agent/tune/collect.h"
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <optional>
@@ -31,8 +32,11 @@ std::optional<Entry> entry_of(const Json& json) {
         return std::nullopt;
     }
     Entry entry{.name = *name, .seconds = *time, .found = *outcome == "found"};
+    // Nothing of a name may act on the terminal that it is shown on.
+    const auto acts = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
     const bool sound = !entry.name.empty() && entry.name.size() <= longest_name &&
-                       entry.seconds >= 0 && entry.seconds <= longest;
+                       std::ranges::none_of(entry.name, acts) && entry.seconds >= 0 &&
+                       entry.seconds <= longest;
     return sound ? std::optional(std::move(entry)) : std::nullopt;
 }
 

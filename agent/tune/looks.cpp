@@ -8,7 +8,8 @@ namespace {
 
 // Between two waits that were seen one may look, too: so close together.
 constexpr double closest = 1.02;
-constexpr double beyond = 10; // times the longest wait
+constexpr double beyond = 10; // times the longest wait, or this many seconds after it
+constexpr double beyond_seconds = 60;
 
 /// What looking next at x costs in all, when the last look was at moment `from`: a line over x.
 struct Line {
@@ -80,7 +81,8 @@ std::vector<Moment> moments_of(const Smooth& curve, unsigned count) {
         fill(corner.at);
         moments.push_back({corner.at, share(corner.waiting)});
     }
-    const double end = std::max(1.0, moments.back().at * beyond);
+    const double last = moments.back().at;
+    const double end = std::max(last * beyond, last + beyond_seconds);
     fill(end);
     moments.push_back({end, moments.back().waiting});
     return moments;

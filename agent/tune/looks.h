@@ -11,7 +11,7 @@ namespace muster::tune {
 
 /// What is traded against each other, all in seconds of waiting.
 struct Costs {
-    double look = 0.1;      ///< one look
+    double look = 0.01;     ///< one look
     double recreation = 60; ///< a new machine, up to where this one began to wait
 };
 
@@ -38,7 +38,8 @@ struct Moment {
 };
 
 /// The moments worth considering. The curve is made of `count` waits, so one of `count` + 1 may
-/// never come, whatever was seen; after ten times the longest wait nothing is known at all.
+/// never come, whatever was seen; after ten times the longest wait (or a minute after it)
+/// nothing is known at all.
 [[nodiscard]] std::vector<Moment> moments_of(const Smooth& curve, unsigned count);
 
 /// The schedules that cost the least, for each moment as the deadline.

@@ -77,10 +77,9 @@ class Panel {
             picture_.rect("hazard", x(band.from), floor() - height,
                           std::max(1.0, x(band.to) - x(band.from)), height);
         }
-        picture_.text(
-            "right", width - right - 4, y_ + top + 12,
-            fmt::format("orange: found each second of those that wait, {:.2g} at the most",
-                        highest->hazard));
+        picture_.text("right", width - right - 4, y_ + 24,
+                      fmt::format("orange: found each second of those that wait, {} at the most",
+                                  per_second(highest->hazard)));
     }
 
     void grid() {

@@ -55,8 +55,8 @@ std::string hazard_text(const Survival& survival) {
     for (const auto& band : bands) {
         const auto length =
             static_cast<std::size_t>(std::lround(36 * band.hazard / highest->hazard));
-        text += fmt::format("  {:>8} {:>8} {:>8}  {:<8.3g}{}\n", short_time(band.from),
-                            short_time(band.to), band.waiting, band.hazard,
+        text += fmt::format("  {:>8} {:>8} {:>8}  {:<8}{}\n", short_time(band.from),
+                            short_time(band.to), band.waiting, per_second(band.hazard),
                             std::string(std::max<std::size_t>(length, 1), '#'));
     }
     return text;
@@ -158,6 +158,10 @@ std::vector<Band> bands_of(const Survival& survival, const std::vector<double>& 
         from = to;
     }
     return bands;
+}
+
+std::string per_second(double hazard) {
+    return hazard >= 100 ? fmt::format("{:.0f}", hazard) : fmt::format("{:.3g}", hazard);
 }
 
 std::string as_text(const Collected& collected, const std::vector<Advice>& advices,

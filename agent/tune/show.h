@@ -21,6 +21,9 @@ struct Band {
 [[nodiscard]] std::vector<Band> bands_of(const Survival& survival,
                                          const std::vector<double>& shares);
 
+/// "0.0949", "1000": three digits of a hazard.
+[[nodiscard]] std::string per_second(double hazard);
+
 /// At most 80 columns wide.
 [[nodiscard]] std::string as_text(const Collected& collected, const std::vector<Advice>& advices,
                                   const Costs& costs);

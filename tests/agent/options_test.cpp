@@ -58,7 +58,7 @@ TEST_CASE("options: what tune is to read and to write") {
     CHECK(options.fragment == "f.json");
     CHECK(options.json);
     const auto plain = parsed({"tune", "root"});
-    CHECK(plain.costs.look == 0.1);
+    CHECK(plain.costs.look == 0.01);
     CHECK(plain.costs.recreation == 60);
     CHECK_FALSE(plain.by_kind);
     CHECK(parsed({"status", "--svg", "x"}).svg == "x");

@@ -109,18 +109,19 @@ TEST_CASE("tune: what is a report, and what of it counts") {
         auto text = report("b6", {wait("ebs data", 1)});
         text["waits"][0]["seconds"] = "1";
         auto nameless = report("b7", {wait("", 1)});
+        auto acting = report("b11", {wait("ebs \x1b[2J", 1)});
         auto endless = report("b8", {wait("ebs data", 1e9)});
         auto strange = report("b9", {wait("ebs data", 1)});
         strange["schema"] = "other/1";
         auto waits = report("b10", {});
         waits["waits"] = 7;
-        for (const auto& line : {negative, odd, text, nameless, endless, strange, waits})
+        for (const auto& line : {negative, odd, text, nameless, acting, endless, strange, waits})
             take(line.dump());
         take("{");
         take("[]");
         take("{}");
         take(std::string("\xff\0x", 3));
-        CHECK(collected.bad == 11);
+        CHECK(collected.bad == 12);
         CHECK(collected.reports == 2);
         CHECK(collected.first_bad.starts_with("r:1: "));
         CHECK(collected.waits.at("ebs data").size() == 2); // none of a line's waits, if one is bad
@@ -262,7 +263,7 @@ TEST_CASE("tune: too little data is refused, with what is wanted") {
 }
 
 TEST_CASE("tune: a thing that comes at one time is looked for then") {
-    const auto advice = advise("x", times_of(std::vector<double>(1000, 5)), {});
+    const auto advice = advise("x", times_of(std::vector<double>(1000, 5)), {.look = 0.1});
     REQUIRE(advice.refusal.empty());
     REQUIRE(advice.looks.size() == 1);
     CHECK(advice.looks.front() == Approx(5));

@@ -122,7 +122,7 @@ struct Other {
 };
 
 const std::vector<Other>& others() {
-    constexpr double cap = 30;
+    static constexpr double cap = 30;
     static const auto capped = [](unsigned i) { return std::min(cap, std::pow(2.0, i)); };
     static const std::vector<Other> all = {
         {"doubling from 1 s", 1, [](double d, std::mt19937_64&) { return doubling(d); }},
@@ -291,7 +291,7 @@ bool print_ready(const Source& source, const std::vector<Named>& all) {
     const auto& cheap = all.back().result;
     fmt::print(
         "  target: not later than the best of the others: with a look at 0.1 s {:+.2f} s, {}; "
-        "at 0.01 s {:+.2f} s, {}\n",
+        "at 0.01 s (the default) {:+.2f} s, {}\n",
         dear.ready - best, met(dear.ready <= best), cheap.ready - best, met(cheap.ready <= best));
     return cheap.ready <= best;
 }
@@ -336,16 +336,25 @@ void draw_panel(Picture& picture, const Source& source, const std::vector<Named>
     for (double look = 30; look > 0.001; look *= 0.8) {
         const auto result =
             result_of(source, Planner(moments, look).looks(moments.size() - 1), unavoidable);
-        if (result.looks < most_looks_shown)
+        if (result.looks < most_looks_shown && result.overshoot > least_late) {
             best.emplace_back(x(result.looks), y(result.overshoot));
+        }
     }
     picture.path("best", best);
-    for (const auto& [name, result] : all) {
-        if (name == "the best possible") continue;
-        const bool ours = name.starts_with("learned");
+    // Each of the others with its letter, to another side of the point, since some coincide.
+    struct Mark {
+        const char* letter;
+        double right, down;
+    };
+    constexpr Mark marks[] = {
+        {"2", -3, -8}, {"c", -3, 16}, {"j", 8, -2}, {"F", 8, 12}, {"s", 8, 4}};
+    for (std::size_t i = 0; i + 1 < all.size(); ++i) {
+        const auto& result = all[i].result;
+        const bool ours = i >= std::size(marks);
         picture.rect(ours ? "ours" : "other", x(result.looks) - 4, y(result.overshoot) - 4, 8, 8);
-        const bool low = name.find("capped") != std::string::npos;
-        picture.text("note", x(result.looks) + 7, y(result.overshoot) + (low ? 14 : 2), name);
+        if (ours) continue;
+        picture.text("note", x(result.looks) + marks[i].right, y(result.overshoot) + marks[i].down,
+                     marks[i].letter);
     }
 }
 
@@ -359,8 +368,8 @@ std::string picture_of(const std::vector<Source>& all,
                    panel_height * static_cast<double>(i / 2));
     picture.text(
         "note", 15, height - 12,
-        "Down: seconds too late. Right: looks. Blue: the best that can be had. Green: learned "
-        "by muster tune.");
+        "Down: seconds too late. Right: looks. Blue: the best possible. Green: learned. "
+        "2: doubling from 1 s, c: capped, j: with full jitter, F: Fibonacci, s: each second.");
     return picture.svg();
 }
 

@@ -94,6 +94,17 @@ struct ReportConfig {
     std::vector<SinkConfig> to; ///< in the order of their names
 };
 
+struct OnFailureConfig {
+    enum class Action { none, poweroff };
+    Action action = Action::none;
+    Duration delay = std::chrono::seconds(60);
+};
+
+struct HoldConfig {
+    std::string file = "/run/muster/hold";
+    std::string tag = "muster:hold";
+};
+
 struct WatchConfig {
     Duration interval = std::chrono::seconds(30);
     unsigned bad = 3; ///< so many bad looks ...
@@ -111,6 +122,8 @@ struct Config {
     RootConfig root;
     std::vector<CheckConfig> checks; ///< in the order of their names
     ReportConfig report;
+    OnFailureConfig on_failure;
+    HoldConfig hold;
     WatchConfig watch;
     std::optional<std::string> metrics_textfile; ///< none: no numbers are written
 };

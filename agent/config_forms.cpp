@@ -164,6 +164,16 @@ Complaint path_complaint(std::string_view path) {
     return std::nullopt;
 }
 
+Complaint run_file_complaint(std::string_view path) {
+    if (auto complaint = path_complaint(path)) {
+        return complaint;
+    }
+    if (!is_within(path, "/run") || path == "/run") {
+        return "a path beneath /run, such as /run/muster/hold";
+    }
+    return std::nullopt;
+}
+
 Complaint mount_point_complaint(std::string_view path) {
     if (auto complaint = path_complaint(path)) {
         return complaint;
@@ -248,6 +258,14 @@ Complaint endpoint_complaint(std::string_view url) {
     const auto address = split_address(url);
     if (!address || address->scheme != "http" || !(address->rest.empty() || address->rest == "/")) {
         return "http:// and a host alone, such as http://169.254.169.254";
+    }
+    return std::nullopt;
+}
+
+Complaint tag_complaint(std::string_view key) {
+    if (key.empty() || key.size() > 128 || has_control(key) ||
+        key.find_first_of(" /") != std::string_view::npos) {
+        return "a tag's key of at most 128 characters without spaces or \"/\"";
     }
     return std::nullopt;
 }

@@ -26,6 +26,8 @@ inline constexpr std::size_t kMapperNameLimit = 127;
 
 /// An absolute path with nothing to resolve in it.
 [[nodiscard]] Complaint path_complaint(std::string_view path);
+/// A file on the tmpfs that every system has at /run.
+[[nodiscard]] Complaint run_file_complaint(std::string_view path);
 [[nodiscard]] Complaint mount_point_complaint(std::string_view path);
 [[nodiscard]] Complaint report_file_complaint(std::string_view path);
 [[nodiscard]] Complaint mount_option_complaint(std::string_view option);
@@ -38,6 +40,10 @@ inline constexpr std::size_t kMapperNameLimit = 127;
 [[nodiscard]] Complaint proxy_complaint(std::string_view url);
 /// Plain http, host and port only.
 [[nodiscard]] Complaint endpoint_complaint(std::string_view url);
+
+/// The key of a tag: at most 128 characters, and neither a space nor a "/", which instance metadata
+/// can't show (EC2 User Guide, "Work with instance tags in instance metadata").
+[[nodiscard]] Complaint tag_complaint(std::string_view key);
 
 /// A name of a block-device mapping: "/dev/sdf".
 [[nodiscard]] Complaint device_complaint(std::string_view device);

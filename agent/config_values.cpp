@@ -182,6 +182,13 @@ SinkConfig to_sink(const std::string& name, const Json& from) {
     return to;
 }
 
+OnFailureConfig to_on_failure(const Json& from) {
+    const bool poweroff = text_of(from, "action") == "poweroff";
+    return {.action =
+                poweroff ? OnFailureConfig::Action::poweroff : OnFailureConfig::Action::none,
+            .delay = duration_of(from, "delay")};
+}
+
 WatchConfig to_watch(const Json& from) {
     return {.interval = duration_of(from, "interval"),
             .bad = member(from, "bad").get<unsigned>(),
@@ -233,6 +240,9 @@ Config to_config(const Json& document) {
     for (const auto& [name, sink] : member(report, "to").items()) {
         to.report.to.push_back(to_sink(name, sink));
     }
+    to.on_failure = to_on_failure(member(document, "on_failure"));
+    const auto& hold = member(document, "hold");
+    to.hold = {.file = text_of(hold, "file"), .tag = text_of(hold, "tag")};
     to.watch = to_watch(member(document, "watch"));
     to.metrics_textfile = optional_text_of(member(document, "metrics"), "textfile");
     return to;

@@ -476,12 +476,33 @@ TEST_CASE("what is known but not supported yet is refused, its default is not") 
         {R"({"on_failure": {"action": "poweroff"}})",
          "on_failure.action: found \"poweroff\"" + refusal},
         {R"({"on_failure": {"delay": "1s"}})", "on_failure.delay: found \"1s\"" + refusal},
-        {R"({"hold": {"file": "/x"}})", "hold.file: found \"/x\"" + refusal},
-        {R"({"hold": {"tag": "x"}})", "hold.tag: found \"x\"" + refusal},
     });
     valid({R"({"metadata": {"imdsv1": false}, "checks": {}, "on_failure": {"action": "none"},
-               "ephemeral": {"on_foreign_data": "refuse", "on_partial": "fail"},
-               "hold": {"tag": "muster:hold"}})"});
+               "ephemeral": {"on_foreign_data": "refuse", "on_partial": "fail"}})"});
+}
+
+TEST_CASE("hold") {
+    auto config = valid({"{}"});
+    CHECK(config.hold.file == "/run/muster/hold");
+    CHECK(config.hold.tag == "muster:hold");
+    config = valid({R"({"hold": {"file": "/run/keep", "tag": "team:keep"}})"});
+    CHECK(config.hold.file == "/run/keep");
+    CHECK(config.hold.tag == "team:keep");
+    const std::string tag = ", expected a tag's key of at most 128 characters without spaces or "
+                            "\"/\"";
+    check_each({
+        {R"({"hold": {"file": "/etc/hold"}})",
+         "hold.file: found \"/etc/hold\", expected a path beneath /run, such as "
+         "/run/muster/hold"},
+        {R"({"hold": {"file": "/run"}})",
+         "hold.file: found \"/run\", expected a path beneath /run, such as /run/muster/hold"},
+        {R"({"hold": {"file": "/run/../etc/hold"}})",
+         "hold.file: found \"/run/../etc/hold\", expected an absolute path without \".\", \"..\", "
+         "\"//\" or a \"/\" at its end"},
+        {R"({"hold": {"tag": "a b"}})", "hold.tag: found \"a b\"" + tag},
+        {R"({"hold": {"tag": "a/b"}})", "hold.tag: found \"a/b\"" + tag},
+        {R"({"hold": {"tag": ""}})", "hold.tag: found \"\"" + tag},
+    });
 }
 
 TEST_CASE("watch and metrics") {

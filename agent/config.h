@@ -87,6 +87,12 @@ struct SinkConfig {
     std::string client_certificate; ///< "": none
     std::string client_key;
     std::optional<std::string> proxy; ///< none: as the environment says
+    bool identity = false;            ///< webhook: the signed identity document goes along
+    MetadataConfig metadata;          ///< as the whole configuration's, for sinks that ask it
+
+    /// It does something to a machine, and so is given nothing but this boot's latest verdict; the
+    /// others record, and get old reports too.
+    [[nodiscard]] bool acting() const { return false; }
 };
 
 struct ReportConfig {

@@ -179,13 +179,13 @@ SinkConfig to_sink(const std::string& name, const Json& from) {
     to.client_certificate = text_of(from, "client_certificate");
     to.client_key = text_of(from, "client_key");
     to.proxy = optional_text_of(from, "proxy");
+    to.identity = flag_of(from, "identity");
     return to;
 }
 
 OnFailureConfig to_on_failure(const Json& from) {
     const bool poweroff = text_of(from, "action") == "poweroff";
-    return {.action =
-                poweroff ? OnFailureConfig::Action::poweroff : OnFailureConfig::Action::none,
+    return {.action = poweroff ? OnFailureConfig::Action::poweroff : OnFailureConfig::Action::none,
             .delay = duration_of(from, "delay")};
 }
 
@@ -239,6 +239,7 @@ Config to_config(const Json& document) {
     to.report.deadline = duration_of(report, "deadline");
     for (const auto& [name, sink] : member(report, "to").items()) {
         to.report.to.push_back(to_sink(name, sink));
+        to.report.to.back().metadata = to.metadata;
     }
     to.on_failure = to_on_failure(member(document, "on_failure"));
     const auto& hold = member(document, "hold");

@@ -1,3 +1,4 @@
+#include "agent/sinks/identity.h"
 #include "agent/sinks/sink.h"
 
 namespace muster {
@@ -18,8 +19,8 @@ Result<std::string> read_token(const std::string& path, const Files& files) {
 
 } // namespace
 
-Result<std::unique_ptr<Sink>> make_sink(const SinkConfig& config, const Files& files,
-                                        const Clock& clock, std::function<bool()> cancelled) {
+Result<std::unique_ptr<Sink>> make_sink(const SinkConfig& config, const Files& files, Clock& clock,
+                                        std::function<bool()> cancelled) {
     if (config.type == SinkConfig::Type::file) {
         auto isolate = make_isolate(clock);
         if (!isolate) return fail(isolate.error(), "report.to." + config.name);
@@ -27,13 +28,14 @@ Result<std::unique_ptr<Sink>> make_sink(const SinkConfig& config, const Files& f
     }
     auto token = read_token(config.token_file, files);
     if (!token) return fail(token.error(), "report.to." + config.name);
-    return make_webhook(config.url, std::move(*token),
-                        make_http_client({.proxy = config.proxy,
-                                          .ca_file = config.ca_file,
-                                          .client_certificate = config.client_certificate,
-                                          .client_key = config.client_key,
-                                          .cancelled = std::move(cancelled)}),
-                        clock);
+    return make_webhook(
+        config.url, std::move(*token),
+        make_http_client({.proxy = config.proxy,
+                          .ca_file = config.ca_file,
+                          .client_certificate = config.client_certificate,
+                          .client_key = config.client_key,
+                          .cancelled = std::move(cancelled)}),
+        clock, config.identity ? ask_for_identity(config.metadata, clock) : IdentitySource());
 }
 
 } // namespace muster

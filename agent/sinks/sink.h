@@ -1,7 +1,9 @@
 // A place where reports go. One attempt a call; retrying belongs to the courier.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "agent/config.h"
@@ -15,8 +17,9 @@ namespace muster {
 
 /// A report, ready to be sent.
 struct Message {
-    std::string body; ///< JSON
-    std::string key;  ///< INSTANCE/BOOT_ID/SEQUENCE: the receiver drops what it has seen
+    std::string body;  ///< JSON
+    std::string key;   ///< INSTANCE/BOOT_ID/SEQUENCE: the receiver drops what it has seen
+    bool late = false; ///< it comes from the spool: a sink that acts condemns nobody for it
 };
 
 struct SinkError {
@@ -33,11 +36,16 @@ class Sink {
                                                                  Duration limit) = 0;
 };
 
+/// Gives {"document", "signature", "rsa2048"}, or why not, in time.
+using IdentitySource = std::function<Result<nlohmann::ordered_json>(Deadline deadline)>;
+
 /// POST with an Idempotency-Key. 2xx is delivered; 408, 425, 429, 5xx and no connection are worth
-/// another try; any other answer is final. `token`: a bearer token, "" for none.
+/// another try; any other answer is final. `token`: a bearer token, "" for none. `identity`: what
+/// goes along as the report's `identity`; nothing for none. Where it can't be had, the report goes
+/// without: the receiver decides what that is worth, and silence would be worse.
 [[nodiscard]] std::unique_ptr<Sink> make_webhook(std::string url, std::string token,
-                                                 std::unique_ptr<HttpClient> http,
-                                                 const Clock& clock);
+                                                 std::unique_ptr<HttpClient> http, Clock& clock,
+                                                 IdentitySource identity = {});
 
 /// Writes the latest report to a file, whole or not at all; isolated, since its disk may be stuck.
 [[nodiscard]] std::unique_ptr<Sink> make_file_sink(std::string path, const Clock& clock,
@@ -47,7 +55,7 @@ class Sink {
 /// Fails where a file that it names (token, certificate) can't be read. To be called before this
 /// process has a second thread: a file sink isolates its writing.
 [[nodiscard]] Result<std::unique_ptr<Sink>> make_sink(const SinkConfig& config, const Files& files,
-                                                      const Clock& clock,
+                                                      Clock& clock,
                                                       std::function<bool()> cancelled);
 
 } // namespace muster

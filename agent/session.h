@@ -3,12 +3,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "agent/config.h"
 #include "agent/courier.h"
+#include "agent/far_spool.h"
 #include "agent/letterhead.h"
 #include "agent/record.h"
 #include "agent/report.h"
+#include "agent/spool.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/files.h"
 #include "agent/verdict.h"
@@ -23,6 +26,9 @@ class Session {
     /// that takes too long.
     void announce(const Record& record);
 
+    /// From here on verdicts are kept there, too, so that they survive a reboot.
+    void spool_to(FarSpool& far) { far_ = &far; }
+
     /// Decides, reports, waits for the delivery. Gives the report's exit status: 0, 1, 3 or 4.
     [[nodiscard]] int conclude(const Record& record, Ending ending);
 
@@ -33,6 +39,8 @@ class Session {
     [[nodiscard]] const nlohmann::ordered_json& report() const { return report_; }
 
   private:
+    [[nodiscard]] std::vector<SpoolEntry> spool(const Message& message);
+    void unspool(std::vector<SpoolEntry> entries, const std::vector<Delivery>& deliveries);
     void keep(const nlohmann::ordered_json& report, const std::vector<Delivery>& deliveries) const;
 
     const Files& files_;
@@ -41,6 +49,7 @@ class Session {
     Instant start_;
     Letterhead letterhead_;
     Courier courier_;
+    FarSpool* far_ = nullptr;
     bool announced_ = false;
     nlohmann::ordered_json report_;
 };

@@ -7,6 +7,8 @@
 #include "agent/look.h"
 #include "agent/metadata.h"
 #include "agent/run.h"
+#include "agent/spool.h"
+#include "agent/spool_list.h"
 #include "agent/stages.h"
 #include "agent/standing.h"
 #include "agent/sys/log.h"
@@ -107,6 +109,19 @@ int show_probes(const Options& options) {
     return here->status();
 }
 
+namespace {
+
+/// What is in the spool, also where it survives a reboot. Changes nothing.
+SpoolContent read_whole_spool(const Files& files) {
+    const auto clock = make_system_clock();
+    const auto isolate = make_isolate(*clock);
+    if (!isolate) return Spool(files).read();
+    FarSpool far(**isolate, *clock, files);
+    return Spool(files, &far).read();
+}
+
+} // namespace
+
 int show_status(const Options& options) {
     const Files files;
     if (options.wait) {
@@ -121,13 +136,17 @@ int show_status(const Options& options) {
                    {{"error", text.error().message}});
         return something_wrong;
     }
-    const auto status = nlohmann::json::parse(*text, nullptr, false);
+    auto status = nlohmann::ordered_json::parse(*text, nullptr, false);
     if (!status.is_object()) {
         log::error("/run/muster/status.json can't be understood");
         return something_wrong;
     }
     try {
-        print(options.json ? *text : describe_report(status) + draw_timeline(status));
+        const auto waiting = read_whole_spool(files);
+        status["spool"] = list_spool(waiting);
+        print(options.json
+                  ? status.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"
+                  : describe_report(status) + draw_timeline(status) + describe_spool(waiting));
         if (!options.svg.empty() && !write_file(options.svg, timeline_picture(status))) {
             return bad_configuration;
         }

@@ -93,6 +93,7 @@ struct SinkConfig {
     std::string client_certificate; ///< "": none
     std::string client_key;
     std::optional<std::string> proxy; ///< none: as the environment says
+    bool identity = false;            ///< webhook: the signed identity document goes along
 
     // Of those that speak to AWS; "" is found from metadata.
     std::string group, hook;     ///< autoscaling

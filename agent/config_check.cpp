@@ -34,39 +34,32 @@ class Checker {
   public:
     Checker(const KeyTable& table, std::string file) : table_(table), file_(std::move(file)) {}
 
-    /// `refused`: a key above is not supported yet, and once is enough to say so.
-    void check(const Key& key, const std::string& path, const Json& value, bool refused) {
+    void check(const Key& key, const std::string& path, const Json& value) {
         if (value.is_null()) {
             return; // takes away what an earlier layer said; right for every key
         }
         if (key.node == Key::Node::value) {
-            check_value(key, path, value, refused);
+            check_value(key, path, value);
         } else if (!value.is_object()) {
             add(path, "found " + to_shown(value) + ", expected " +
                           (key.node == Key::Node::entry ? kAnObject : key.kind.expected));
         } else {
-            if (!refused && key.refuses(value)) {
-                add_refusal(key, path, value);
-                refused = true;
-            }
-            check_members(key, path, value, refused);
+            check_members(key, path, value);
         }
     }
 
     std::vector<Mistake> mistakes() && { return std::move(mistakes_); }
 
   private:
-    void check_value(const Key& key, const std::string& path, const Json& value, bool refused) {
+    void check_value(const Key& key, const std::string& path, const Json& value) {
         Json merged; // without the nulls in it, as it will be once it is merged
         merged.merge_patch(value);
         if (const auto complaint = key.kind.check(merged)) {
             add(path, "found " + to_shown(value, key.kind.shown) + ", expected " + *complaint);
-        } else if (!refused && key.refuses(value)) {
-            add_refusal(key, path, value);
         }
     }
 
-    void check_members(const Key& key, const std::string& path, const Json& object, bool refused) {
+    void check_members(const Key& key, const std::string& path, const Json& object) {
         if (key.node == Key::Node::map && object.size() > kMostEntries) {
             add(path, "found " + std::to_string(object.size()) + " entries, expected at most " +
                           std::to_string(kMostEntries));
@@ -84,16 +77,12 @@ class Checker {
                     add(member, "found the name " + to_shown(name) + ", expected " + *complaint);
                 }
             }
-            check(*known, member, value, refused);
+            check(*known, member, value);
         }
     }
 
     void add(const std::string& path, std::string problem) {
         mistakes_.push_back({file_, path, std::move(problem), false});
-    }
-
-    void add_refusal(const Key& key, const std::string& path, const Json& value) {
-        add(path, "found " + to_shown(value, key.kind.shown) + ", which is not supported yet");
     }
 
     void add_unknown(const Key& parent, const std::string& path, const std::string& name) {
@@ -120,7 +109,7 @@ class Checker {
 std::vector<Mistake> check_layer(const KeyTable& table, const std::string& file,
                                  const Json& document) {
     Checker checker(table, file);
-    checker.check(table.root(), "", document, false);
+    checker.check(table.root(), "", document);
     return std::move(checker).mistakes();
 }
 

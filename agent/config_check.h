@@ -1,4 +1,4 @@
-// The check of one layer by itself: unknown keys, wrong values, what is not supported yet.
+// The check of one layer by itself: unknown keys and wrong values.
 #pragma once
 
 #include <string>

@@ -26,18 +26,6 @@ Kind named() {
     return kinds::object("an object of named entries: { \"NAME\": { ... } }");
 }
 
-/// The whole key is refused unless it has its default ...
-Key not_yet(Key key) {
-    key.supported = false;
-    return key;
-}
-
-/// ... or these of its values are.
-Key not_yet(Key key, std::vector<std::string> values) {
-    key.later = std::move(values);
-    return key;
-}
-
 Key only_for(std::vector<std::string> sinks, Key key) {
     key.sinks = std::move(sinks);
     return key;
@@ -237,8 +225,9 @@ Keys report() {
                                "null", "`null`: as the environment says. `\"\"`: none.",
                                R"("http://proxy.example:3128")"}),
         only_for({"webhook"},
-                 not_yet({"report.to.*.identity", Node::value, kinds::boolean(), "false",
-                          "Send the signed identity document along. https only."})),
+                 {"report.to.*.identity", Node::value, kinds::boolean(), "false",
+                  "Send the signed identity document along, for the receiver to verify. https "
+                  "only, since whoever has the signature can pass for the instance elsewhere."}),
         only_for({"file"},
                  {"report.to.*.path", Node::value,
                   kinds::form("an absolute path", report_file_complaint), "",
@@ -286,11 +275,12 @@ Keys afterwards() {
     return {
         {"on_failure", Node::section, section(), "{}",
          "What the machine does to itself when it failed."},
-        not_yet({"on_failure.action", Node::value, kinds::choice({"none", "poweroff"}), R"("none")",
-                 "Nothing, or to power off."},
-                {"poweroff"}),
-        not_yet({"on_failure.delay", Node::value, kinds::duration(1s, kLongest), R"("60s")",
-                 "How long before that."}),
+        {"on_failure.action", Node::value, kinds::choice({"none", "poweroff"}), R"("none")",
+         "Nothing, or to power off once the report is delivered or has had its time: only after "
+         "`failed` with `recreate: true`, in mode `enforce`, and not while held."},
+        {"on_failure.delay", Node::value, kinds::duration(1s, kLongest), R"("60s")",
+         "How long before that; up to half of it more by chance, so that a fleet does not go in "
+         "one second."},
         {"hold", Node::section, section(), "{}",
          "While held: no ABANDON, not unhealthy, no power-off; heartbeats go on."},
         {"hold.file", Node::value, kinds::form("a path beneath /run", run_file_complaint),

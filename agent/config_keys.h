@@ -25,14 +25,10 @@ struct Key {
     std::string preset; ///< the default as JSON; "": there is none and the key must be given
     std::string about;
     std::string example = {};
-    bool supported = true;               ///< false: refused unless it is the default
-    std::vector<std::string> later = {}; ///< of a choice: the values that are refused so far
     std::vector<std::string> sinks = {}; ///< of a sink: the types that have this key; none: all
 
     [[nodiscard]] std::string_view name() const; ///< the last step of the path
     [[nodiscard]] Json preset_value() const;
-    /// Known, well-formed, and yet nothing that this version can do.
-    [[nodiscard]] bool refuses(const Json& value) const;
 };
 
 /// All rows, each after the one that it is beneath; the first is the root. Read them through

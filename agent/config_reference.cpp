@@ -78,14 +78,7 @@ std::string about(const Key& key) {
     if (!key.example.empty()) {
         text += " Example: " + code(key.example) + ".";
     }
-    std::string later;
-    for (const auto& value : key.later) {
-        later += (later.empty() ? "" : ", ") + code('"' + value + '"');
-    }
-    if (!later.empty()) {
-        text += " **Not supported yet:** " + later + ".";
-    }
-    return key.supported ? text : text + " **Not supported yet.**";
+    return text;
 }
 
 std::string row(const Key& key) {

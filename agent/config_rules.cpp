@@ -215,6 +215,10 @@ void check_webhook(const std::string& path, const Json& sink, Broken& broken) {
             broken.push_back({path + "." + name, "found a key of https, but `url` is http://"});
         }
     }
+    if (is_plain && member(sink, "identity") == true) {
+        broken.push_back({path + ".identity", "found true, expected false, since `url` is http://: "
+                                              "whoever reads it there can pass for the instance"});
+    }
     const bool has_certificate = !member(sink, "client_certificate").is_null();
     if (has_certificate != !member(sink, "client_key").is_null()) {
         const auto* missing = has_certificate ? "client_key" : "client_certificate";

@@ -13,14 +13,6 @@ Json Key::preset_value() const {
     return Json::parse(preset, nullptr, false);
 }
 
-bool Key::refuses(const Json& value) const {
-    if (node == Node::entry) {
-        return !supported;
-    }
-    return (!supported && value != preset_value()) ||
-           std::ranges::any_of(later, [&](const std::string& text) { return value == text; });
-}
-
 KeyTable::KeyTable() : keys_(config_keys()) {
     for (const auto& key : keys_) {
         if (&key == &root()) {

@@ -206,6 +206,7 @@ SinkConfig to_sink(const std::string& name, const Json& from) {
     to.bus = text_of(from, "bus");
     to.region = text_of(from, "region");
     to.endpoint = text_of(from, "endpoint");
+    to.identity = flag_of(from, "identity");
     return to;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "agent/config.h"
+#include "agent/far_spool.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/files.h"
 
@@ -9,6 +10,8 @@ namespace muster {
 
 /// Brings what is in the spool to its sinks, within the report's deadline: the sinks side by side,
 /// the reports of each in their order. True where nothing remains.
-[[nodiscard]] bool empty_spool(const Files& files, Clock& clock, const Config& config);
+/// `far`: what survived a reboot; none where it must not be touched.
+[[nodiscard]] bool empty_spool(const Files& files, Clock& clock, const Config& config,
+                               FarSpool* far = nullptr);
 
 } // namespace muster

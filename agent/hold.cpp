@@ -13,9 +13,8 @@ constexpr Backoff backoff{.base = std::chrono::milliseconds(200), .cap = std::ch
 
 /// Of the listing, not of the tag itself: an empty answer may be a tag without a value or a service
 /// that fails, but a listing is never empty.
-std::expected<bool, probes::ReadingError> has_tag(const std::string& key,
-                                                  probes::MetadataService& metadata,
-                                                  Deadline deadline) {
+std::expected<bool, probes::ReadingError>
+has_tag(const std::string& key, probes::MetadataService& metadata, Deadline deadline) {
     const auto listing = metadata.read("meta-data/tags/instance/", deadline);
     if (!listing && listing.error().error.code == Errc::absent) return false;
     if (!listing) return std::unexpected(listing.error());

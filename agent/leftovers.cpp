@@ -4,16 +4,20 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/sys/log.h"
+#include "probes/witnesses.h"
 
 namespace muster {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// The last verdict that there was, delivered or not.
-std::optional<Statement> latest_verdict(const Files& files) {
+/// The last verdict that there was in this boot, delivered or not.
+Json latest_report(const Files& files) {
     const auto text = files.read("/run/muster/report.json");
-    const auto report = text ? Json::parse(*text, nullptr, false) : Json();
+    return text ? Json::parse(*text, nullptr, false) : Json();
+}
+
+std::optional<Statement> latest_verdict(const Json& report) {
     const auto boot_id = report.is_object() ? report.find("boot_id") : report.end();
     const auto sequence = report.is_object() ? report.find("sequence") : report.end();
     if (boot_id == report.end() || !boot_id->is_string() || sequence == report.end() ||
@@ -27,14 +31,20 @@ bool is_of_watch(const std::string& outcome) {
     return outcome == "degraded" || outcome == "recovered";
 }
 
-/// Also what can't be told: then the careful reading is that a scaler might act on it.
-bool is_verdict(const std::string& outcome) {
-    return !is_of_watch(outcome) && outcome != "notice" && outcome != "stopping";
+/// The instance that the report is of; "" where it does not say.
+std::string instance_of(const std::string& body) {
+    const auto report = Json::parse(body, nullptr, false);
+    const auto instance = report.is_object() ? report.find("instance") : report.end();
+    const bool told = report.is_object() && instance != report.end() && instance->is_object();
+    const auto id = told ? instance->find("id") : report.end();
+    return told && id != instance->end() && id->is_string() ? id->get<std::string>() : "";
 }
 
 /// Whether a later report is known, be it delivered or in the spool too.
 bool is_void(const SpoolEntry& entry, const std::vector<SpoolEntry>& all,
-             const std::vector<Statement>& statements, const std::optional<Statement>& latest) {
+             const std::vector<Statement>& statements, const std::optional<Statement>& latest,
+             const Here& here) {
+    if (!here.boot_id.empty() && entry.boot_id != here.boot_id) return true;
     const auto earlier = statement_of(entry);
     if (latest && makes_void(*latest, earlier)) return true;
     for (std::size_t i = 0; i < all.size(); ++i) {
@@ -48,10 +58,7 @@ bool is_void(const SpoolEntry& entry, const std::vector<SpoolEntry>& all,
 } // namespace
 
 Statement statement_of(const SpoolEntry& entry) {
-    const auto report = Json::parse(entry.message.body, nullptr, false);
-    const auto outcome = report.is_object() ? report.find("outcome") : report.end();
-    const bool told = outcome != report.end() && outcome->is_string();
-    return {entry.boot_id, entry.sequence, told ? outcome->get<std::string>() : ""};
+    return {entry.boot_id, entry.sequence, outcome_of(entry.message.body)};
 }
 
 bool makes_void(const Statement& later, const Statement& earlier) {
@@ -69,31 +76,78 @@ std::string superseded(const std::string& body) {
     return report.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-Leftovers read_leftovers(const Files& files, const Clock& clock) {
-    const Spool spool(files);
-    auto content = spool.read();
+Here here_and_now(const Files& files) {
+    Here here{.boot_id = files.read_value("/proc/sys/kernel/random/boot_id").value_or(""),
+              .instance_id = probes::firmware_instance_id(files)};
+    if (here.instance_id.empty()) here.instance_id = instance_of(latest_report(files).dump());
+    return here;
+}
+
+bool may_be_acted_on(const SpoolEntry& entry, const Here& here) {
+    const auto report = Json::parse(entry.message.body, nullptr, false);
+    return entry.boot_id == here.boot_id && is_verdict(outcome_of(entry.message.body)) &&
+           report.is_object() && !report.contains("superseded");
+}
+
+namespace {
+
+enum class Worth { send, drop, leave };
+
+/// Only a disk outlives its instance, so what is of this boot is ours.
+Worth worth_of(const SpoolEntry& entry, const Here& here, const Clock& clock) {
+    if (clock.wall() - entry.time > worth_sending_for) {
+        log::warning("too old, dropped", {{"name", entry.name}});
+        return Worth::drop;
+    }
+    const auto instance = instance_of(entry.message.body);
+    if (entry.boot_id == here.boot_id || instance.empty()) return Worth::send;
+    if (entry.far && here.instance_id.empty()) {
+        log::warning("whose report this is can't be told yet, so it is left alone",
+                     {{"name", entry.name}});
+        return Worth::leave;
+    }
+    if (entry.far && instance != here.instance_id) {
+        log::warning("of another instance, dropped",
+                     {{"name", entry.name}, {"instance", instance}, {"here", here.instance_id}});
+        return Worth::drop;
+    }
+    return Worth::send;
+}
+
+} // namespace
+
+Leftovers read_leftovers(const Spool& spool, const Files& files, const Clock& clock) {
+    const auto here = here_and_now(files);
+    const auto content = spool.read(here.boot_id);
     for (const auto& error : content.unread)
         log::error("spool can't be read", {{"error", error.message}});
-    for (const auto& name : content.unusable) {
-        log::error("spool entry can't be understood, dropped", {{"name", name}});
-        spool.drop(name);
+    for (const auto& names : {content.unusable, content.unusable_far}) {
+        for (const auto& name : names)
+            log::error("spool entry can't be understood, dropped", {{"name", name}});
     }
+    spool.drop_unusable(content);
+
     Leftovers leftovers{.entries = {}, .all_read = content.unread.empty()};
-    const auto latest = latest_verdict(files);
+    const auto latest = latest_verdict(latest_report(files));
     std::vector<Statement> statements;
     for (const auto& entry : content.entries)
         statements.push_back(statement_of(entry));
+    std::vector<std::string> gone;
     for (const auto& entry : content.entries) {
-        if (clock.wall() - entry.time > worth_sending_for) {
-            log::warning("too old, dropped", {{"name", entry.name}});
-            spool.drop(entry.name);
-            continue;
+        const auto worth = worth_of(entry, here, clock);
+        if (worth == Worth::leave) leftovers.all_read = false;
+        if (worth == Worth::drop) {
+            spool.drop_near(entry);
+            if (entry.far) gone.push_back(entry.name);
         }
+        if (worth != Worth::send) continue;
         auto kept = entry;
-        if (is_void(entry, content.entries, statements, latest))
+        kept.message.late = true;
+        if (is_void(entry, content.entries, statements, latest, here))
             kept.message.body = superseded(kept.message.body);
         leftovers.entries.push_back(std::move(kept));
     }
+    spool.drop_far(gone);
     return leftovers;
 }
 

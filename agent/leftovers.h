@@ -32,13 +32,25 @@ struct Statement {
 /// The report with `superseded` in it.
 [[nodiscard]] std::string superseded(const std::string& body);
 
+/// The machine and the boot that ask.
+struct Here {
+    std::string boot_id;     ///< "" where unknown
+    std::string instance_id; ///< "" where neither the firmware nor this boot's verdict told
+};
+[[nodiscard]] Here here_and_now(const Files& files);
+
+/// Whether a sink that acts may have it: nothing but a verdict of this very boot that no later one
+/// has made void.
+[[nodiscard]] bool may_be_acted_on(const SpoolEntry& entry, const Here& here);
+
 struct Leftovers {
     std::vector<SpoolEntry> entries; ///< in their order; those that are void say so
     bool all_read = true;            ///< nothing may be left that is not among them
 };
 
-/// Reads the spool. What can't be understood, or is older than a day, is dropped from it; all of
-/// that is logged.
-[[nodiscard]] Leftovers read_leftovers(const Files& files, const Clock& clock);
+/// Reads the spool. What can't be understood, is of another instance (this disk is a clone of its),
+/// or is older than a day, is dropped from it; all of that is logged. Where it is not known who we
+/// are, what another boot left is not among the entries and stays.
+[[nodiscard]] Leftovers read_leftovers(const Spool& spool, const Files& files, const Clock& clock);
 
 } // namespace muster

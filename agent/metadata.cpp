@@ -19,13 +19,6 @@ std::uint64_t seed() {
     return std::random_device{}();
 }
 
-probes::MetadataAccess access(const MetadataConfig& config) {
-    auto access = probes::well_known_access();
-    if (config.endpoint) access = {.endpoint = *config.endpoint};
-    access.imdsv1 = config.imdsv1;
-    return access;
-}
-
 template <class T>
 Json evidence(const Answer<T>& answer) {
     Json json = {{"readings", answer.readings},
@@ -96,9 +89,16 @@ std::optional<Finding> changed(const char* subject, const Answer<T>& answer, con
 
 } // namespace
 
+probes::MetadataAccess metadata_access(const MetadataConfig& config) {
+    auto access = probes::well_known_access();
+    if (config.endpoint) access = {.endpoint = *config.endpoint};
+    access.imdsv1 = config.imdsv1;
+    return access;
+}
+
 MetadataStage::MetadataStage(const World& world, const Config& config, Progress& progress)
     : world_(world), config_(config), progress_(progress),
-      service_(world.metadata_http, world.clock, access(config.metadata)) {}
+      service_(world.metadata_http, world.clock, metadata_access(config.metadata)) {}
 
 probes::MetadataRules MetadataStage::rules() const {
     return {.confirmations = config_.metadata.confirmations,

@@ -51,6 +51,9 @@ class MetadataStage {
     probes::Metadata answers_;
 };
 
+/// Where the service is, as the configuration says.
+[[nodiscard]] probes::MetadataAccess metadata_access(const MetadataConfig& config);
+
 /// As printed and reported: {"instance_id": ...}.
 [[nodiscard]] nlohmann::json shown(const probes::Identity& identity);
 [[nodiscard]] nlohmann::json shown(const probes::Mapping& mapping);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 #include <tuple>
+#include <utility>
 
 #include "agent/courier.h"
 #include "agent/leftovers.h"
@@ -21,6 +22,8 @@ constexpr Backoff backoff{.base = std::chrono::seconds(2), .cap = std::chrono::m
 constexpr std::size_t max_waiting = 100;
 // How soon the end of the last tries is noticed.
 constexpr Duration slice = std::chrono::milliseconds(20);
+// How soon we look again whether another process has done with a sink.
+constexpr Duration lock_pause = std::chrono::milliseconds(500);
 constexpr Instant never = Instant::max();
 
 } // namespace
@@ -40,14 +43,16 @@ struct Outbox::Route {
     bool failing = false;
 
     Background work;
-    std::string under_way; ///< the entry's name; "" for `once`
+    std::string under_way;    ///< the entry's name; "" for `once`
+    std::optional<Lock> lock; ///< of the sink, while one of the spool's is under way
     std::expected<void, SinkError> result;
     std::vector<SpoolEntry> last; ///< copies, for the last tries
     std::size_t last_delivered = 0;
 };
 
-Outbox::Outbox(const Files& files, Clock& clock, SinkMaker make_sink)
-    : files_(files), clock_(clock), make_sink_(std::move(make_sink)) {}
+Outbox::Outbox(const Files& files, Clock& clock, SinkMaker make_sink, FarSpool* far)
+    : files_(files), clock_(clock), make_sink_(std::move(make_sink)), spool_(files, far),
+      reading_(clock), dropping_(clock) {}
 
 Outbox::~Outbox() = default;
 
@@ -75,29 +80,56 @@ void Outbox::open(const std::vector<SinkConfig>& sinks) {
 }
 
 void Outbox::pick_up(const std::string& boot_id, Duration quiet) {
+    if (reading_.busy()) return;
+    boot_id_ = boot_id;
+    quiet_ = quiet;
+    reading_.start("spool", [this] { found_ = read_leftovers(spool_, files_, clock_); });
+}
+
+void Outbox::take_in() {
+    if (!reading_.take_end()) return;
     for (auto& route : routes_) {
         std::erase_if(route->waiting, [&](const SpoolEntry& entry) {
             return clock_.wall() - entry.time > worth_sending_for;
         });
     }
-    for (const auto& entry : read_leftovers(files_, clock_).entries) {
-        const auto statement = statement_of(entry);
-        if (entry.boot_id == boot_id && statement.outcome == "stopping") {
-            Spool(files_).drop(entry.name); // we are here again
+    for (const auto& entry : found_.entries) {
+        if (entry.boot_id == boot_id_ && statement_of(entry).outcome == "stopping") {
+            drop(entry); // we are here again
             continue;
         }
-        if (clock_.wall() - entry.time < quiet) continue;
-        for (auto& route : routes_) {
-            const bool known =
-                std::ranges::count(route->waiting, entry.name, &SpoolEntry::name) > 0;
-            if (route->config.name != entry.sink || known || route->refused.contains(entry.name))
-                continue;
-            route->waiting.push_back(entry);
-            std::ranges::stable_sort(route->waiting, {}, [&](const SpoolEntry& each) {
-                return std::tuple(each.boot_id == boot_id, each.sequence);
-            });
-        }
+        if (clock_.wall() - entry.time < quiet_) continue;
+        for (auto& route : routes_)
+            take_in(*route, entry);
     }
+}
+
+void Outbox::take_in(Route& route, const SpoolEntry& entry) {
+    const bool known = std::ranges::count(route.waiting, entry.name, &SpoolEntry::name) > 0;
+    if (route.config.name != entry.sink || known || route.refused.contains(entry.name)) return;
+    if (route.config.acting() && !may_be_acted_on(entry, here_and_now(files_))) {
+        drop(entry);
+        return;
+    }
+    route.waiting.push_back(entry);
+    // Those of boots that are over come as the spool has them: in their order, once.
+    std::ranges::stable_sort(route.waiting, {}, [&](const SpoolEntry& each) {
+        const bool ours = each.boot_id == boot_id_;
+        return std::tuple(ours, ours ? each.sequence : 0);
+    });
+}
+
+void Outbox::drop(const SpoolEntry& entry) {
+    spool_.drop_near(entry);
+    if (entry.far) far_drops_.push_back(entry.name);
+}
+
+void Outbox::begin_far_drops() {
+    (void)dropping_.take_end();
+    if (far_drops_.empty() || dropping_.busy()) return;
+    dropping_.start("unspool", [this, names = std::exchange(far_drops_, {})] {
+        spool_.drop_far(names); // what stays there has its mark, and is dropped after a reboot
+    });
 }
 
 void Outbox::put(const nlohmann::ordered_json& report) {
@@ -105,13 +137,14 @@ void Outbox::put(const nlohmann::ordered_json& report) {
     for (auto& route : routes_) {
         const unsigned sequence = report["sequence"];
         const std::string boot_id = report["boot_id"];
+        if (route->config.acting()) continue; // only a boot's verdict is for these
         SpoolEntry entry{.name = Spool::name_of(boot_id, sequence, route->config.name),
                          .sink = route->config.name,
                          .boot_id = boot_id,
                          .sequence = sequence,
                          .time = clock_.wall(),
                          .message = message};
-        Spool(files_).keep(entry);
+        spool_.keep(entry);
         // What waits may be made void by it; what is under way is a copy.
         const auto now = statement_of(entry);
         for (auto& earlier : route->waiting) {
@@ -125,8 +158,9 @@ void Outbox::put(const nlohmann::ordered_json& report) {
 
 void Outbox::put_once(const nlohmann::ordered_json& report) {
     const Message message{.body = serialized(report), .key = idempotency_key(report)};
-    for (auto& route : routes_)
-        route->once = message;
+    for (auto& route : routes_) {
+        if (!route->config.acting()) route->once = message;
+    }
 }
 
 /// The oldest that is not a verdict goes: that one is what a scaler waits for.
@@ -139,14 +173,28 @@ void Outbox::bound(Route& route) {
     if (oldest == route.waiting.end()) return;
     log::warning("too many wait for the sink, one is dropped",
                  {{"sink", route.config.name}, {"name", oldest->name}});
-    Spool(files_).drop(oldest->name);
+    drop(*oldest);
     route.waiting.erase(oldest);
+}
+
+/// Whether the first that waits is ours to send: one that another process has sent is forgotten.
+bool Outbox::claim(Route& route) {
+    auto lock = spool_.lock(route.config.name);
+    if (!lock && lock.error().code == Errc::conflict) {
+        route.next = clock_.now() + lock_pause;
+        return false;
+    }
+    while (!route.waiting.empty() && !spool_.still_has(route.waiting.front()))
+        route.waiting.pop_front();
+    if (route.waiting.empty()) return false;
+    if (lock) route.lock.emplace(std::move(*lock));
+    return true;
 }
 
 void Outbox::begin(Route& route) {
     if (!route.sink || clock_.now() < route.next) return;
     if (!route.waiting.empty()) route.once.reset(); // what is sent instead is a sign of life, too
-    if (route.waiting.empty() && !route.once) return;
+    if (!route.once && (route.waiting.empty() || !claim(route))) return;
     const auto message = route.once ? *route.once : route.waiting.front().message;
     route.under_way = route.once ? "" : route.waiting.front().name;
     route.once.reset();
@@ -161,6 +209,7 @@ void Outbox::collect(Route& route) {
         take_failure(route, route.result.error());
     }
     route.under_way.clear();
+    route.lock.reset();
 }
 
 void Outbox::take_success(Route& route) {
@@ -169,10 +218,10 @@ void Outbox::take_success(Route& route) {
     route.failing = false;
     route.schedule.reset();
     route.next = {};
-    if (route.under_way.empty()) return;
-    Spool(files_).drop(route.under_way);
-    std::erase_if(route.waiting,
-                  [&](const SpoolEntry& entry) { return entry.name == route.under_way; });
+    const auto sent = std::ranges::find(route.waiting, route.under_way, &SpoolEntry::name);
+    if (route.under_way.empty() || sent == route.waiting.end()) return;
+    drop(*sent);
+    route.waiting.erase(sent);
 }
 
 void Outbox::take_failure(Route& route, const SinkError& error) {
@@ -190,6 +239,7 @@ void Outbox::take_failure(Route& route, const SinkError& error) {
 }
 
 void Outbox::turn(bool begin_more) {
+    take_in();
     for (auto& route : routes_) {
         // A sink that answers at once is not made to wait for the next turn; one turn stays short.
         for (int n = 0; n < 10; ++n) {
@@ -199,9 +249,11 @@ void Outbox::turn(bool begin_more) {
             if (!route->work.busy()) break;
         }
     }
+    begin_far_drops();
 }
 
 bool Outbox::busy() const {
+    if (reading_.busy() || dropping_.busy()) return true;
     return std::ranges::any_of(routes_, [](const auto& route) { return route->work.busy(); });
 }
 
@@ -215,12 +267,16 @@ Instant Outbox::next() const {
 }
 
 void Outbox::begin_last(Route& route, Deadline deadline) {
-    if (!route.sink || route.waiting.empty()) return;
+    if (!route.sink || route.waiting.empty() || !claim(route)) return;
     route.cancelled = false;
     route.last.assign(route.waiting.begin(), route.waiting.end());
     route.last_delivered = 0;
     route.work.start("deliver", [this, &route, deadline] {
         for (const auto& entry : route.last) {
+            if (!spool_.still_has(entry)) { // it was sent before we had the lock
+                ++route.last_delivered;
+                continue;
+            }
             const auto delivery =
                 deliver_with_retries(*route.sink, entry.message, clock_, deadline, fresh_schedule(),
                                      route.cancelled, last_try_limit);
@@ -233,7 +289,8 @@ void Outbox::begin_last(Route& route, Deadline deadline) {
 void Outbox::collect_last(Route& route) {
     delivered_ += route.last_delivered;
     for (std::size_t i = 0; i < route.last_delivered; ++i)
-        Spool(files_).drop(route.last[i].name);
+        drop(route.last[i]);
+    route.lock.reset();
     route.waiting.erase(route.waiting.begin(),
                         route.waiting.begin() + static_cast<std::ptrdiff_t>(route.last_delivered));
     if (route.waiting.empty()) return;
@@ -268,7 +325,13 @@ bool Outbox::close(Deadline deadline) {
         if (open.empty() || deadline.passed(clock_)) break;
         clock_.sleep_until(std::min(clock_.now() + slice, deadline.at));
     }
-    return open.empty();
+    (void)reading_.take_end();
+    begin_far_drops();
+    while (dropping_.busy() && !deadline.passed(clock_)) {
+        clock_.sleep_until(std::min(clock_.now() + slice, deadline.at));
+        (void)dropping_.take_end();
+    }
+    return open.empty() && !reading_.busy() && !dropping_.busy();
 }
 
 std::size_t Outbox::undelivered() const {

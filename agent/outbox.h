@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "agent/background.h"
+#include "agent/leftovers.h"
 #include "agent/sinks/sink.h"
 #include "agent/spool.h"
 #include "agent/sys/clock.h"
@@ -30,7 +31,8 @@ using SinkMaker = std::function<Result<std::unique_ptr<Sink>>(const SinkConfig&,
 
 class Outbox {
   public:
-    Outbox(const Files& files, Clock& clock, SinkMaker make_sink);
+    /// `far`: what survives a reboot; none where it must not be touched.
+    Outbox(const Files& files, Clock& clock, SinkMaker make_sink, FarSpool* far = nullptr);
     ~Outbox();
     Outbox(const Outbox&) = delete;
     Outbox& operator=(const Outbox&) = delete;
@@ -39,8 +41,9 @@ class Outbox {
     /// while not busy, and while the process has one thread: a file sink isolates its writing.
     void open(const std::vector<SinkConfig>& sinks);
 
-    /// Takes in what an earlier process of ours left in the spool, once it is `quiet` old: a `run`
-    /// that is under way delivers its own.
+    /// Begins to take in what an earlier process of ours left in the spool, also before a reboot,
+    /// once it is `quiet` old: a `run` that is under way delivers its own. It is there when `turn`
+    /// has collected it.
     void pick_up(const std::string& boot_id, Duration quiet);
 
     /// To each sink, after what is on its way there already, until it is delivered or refused for
@@ -70,6 +73,11 @@ class Outbox {
     struct Route;
 
     [[nodiscard]] std::unique_ptr<Route> make_route(const SinkConfig& config) const;
+    void take_in();
+    void take_in(Route& route, const SpoolEntry& entry);
+    [[nodiscard]] bool claim(Route& route);
+    void drop(const SpoolEntry& entry);
+    void begin_far_drops();
     void begin(Route& route);
     void collect(Route& route);
     void take_success(Route& route);
@@ -81,8 +89,16 @@ class Outbox {
     const Files& files_;
     Clock& clock_;
     SinkMaker make_sink_;
+    Spool spool_;
     std::vector<std::unique_ptr<Route>> routes_;
     std::uint64_t delivered_ = 0;
+
+    Background reading_; ///< of the spool: a disk of it may hang
+    Leftovers found_;    ///< the reading's own until its end was taken
+    std::string boot_id_;
+    Duration quiet_{};
+    Background dropping_;
+    std::vector<std::string> far_drops_; ///< to be dropped where that may hang
 };
 
 } // namespace muster

@@ -19,6 +19,7 @@ class RealWorld {
         return {files_, *clock_, *kernel_, *commands_, *metadata_http_, disk_lock_};
     }
     [[nodiscard]] Clock& clock() { return *clock_; }
+    [[nodiscard]] Isolate& isolate() { return *isolate_; }
 
   private:
     RealWorld(std::unique_ptr<Clock> clock, std::unique_ptr<Isolate> isolate);

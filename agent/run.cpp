@@ -2,14 +2,20 @@
 
 #include <cstdio>
 #include <fmt/format.h>
+#include <optional>
 
 #include "agent/boot.h"
 #include "agent/console.h"
+#include "agent/far_spool.h"
+#include "agent/hold.h"
+#include "agent/metadata.h"
+#include "agent/on_failure.h"
 #include "agent/real_world.h"
 #include "agent/session.h"
 #include "agent/sys/lock.h"
 #include "agent/sys/log.h"
 #include "agent/sys/notify.h"
+#include "agent/sys/power.h"
 #include "agent/sys/resident.h"
 #include "agent/sys/worker.h"
 #include "agent/timeline.h"
@@ -44,7 +50,9 @@ void add_mistakes(const LoadedConfig& loaded, Record& record) {
 
 /// The unit's own time-out fits the default deadline; an owner's longer one is made known.
 void ask_for_time(const Config& config) {
-    const auto all = config.deadline + std::chrono::minutes(1);
+    auto all = config.deadline + std::chrono::minutes(1);
+    if (config.on_failure.action != OnFailureConfig::Action::none)
+        all += 2 * config.on_failure.delay; // with its jitter
     const auto told = notify_manager(
         manager_socket(),
         fmt::format("EXTEND_TIMEOUT_USEC={}",
@@ -114,6 +122,27 @@ void look_once_more(const World& world, probes::RootIo& root, Record& record, En
         record.findings.push_back(std::move(finding));
 }
 
+/// Needs nothing of the root volume: the program is in memory, and so is what it asks.
+void act_on_failure(const Config& config, const Session& session, const World& world, int signals) {
+    probes::MetadataService metadata(world.metadata_http, world.clock,
+                                     metadata_access(config.metadata));
+    after_failure(config, session.report(),
+                  {.clock = world.clock,
+                   .look_for_hold =
+                       [&](Deadline deadline) {
+                           return is_held(config.hold, world.files, metadata, world.clock,
+                                          deadline);
+                       },
+                   .wait =
+                       [&](Duration delay) {
+                           if (signals >= 0) return !is_interrupted(signals, delay);
+                           world.clock.sleep_until(world.clock.now() + delay);
+                           return true;
+                       },
+                   .power_off = &power_off,
+                   .tell_console = &console_line});
+}
+
 void print(const Session& session, bool json) {
     const auto text = json ? serialized(session.report()) + "\n"
                            : describe_report(session.report()) + draw_timeline(session.report());
@@ -166,13 +195,16 @@ int run(const Options& options) {
         print(session, options.json);
         return status;
     };
-    if (!loaded.valid()) return give_verdict(Ending::finished), 2;
     const auto real = RealWorld::make();
+    std::optional<FarSpool> far;
     if (!real) {
         log::error("no helpers", {{"error", real.error().message}});
         record.findings.push_back(
             probes::failed("agent", "helpers", "internal", real.error().message));
+    } else if (loaded.config.mode == Mode::enforce) { // else no disk is written
+        session.spool_to(far.emplace((*real)->isolate(), *clock, files));
     }
+    if (!loaded.valid()) return give_verdict(Ending::finished), 2;
     if (!lock || !real) return give_verdict(Ending::finished);
 
     // Root is watched from here, where nothing is needed of it any more.
@@ -185,11 +217,13 @@ int run(const Options& options) {
         boot_in_real_world(loaded.config, session.start(), session.work_deadline(), send);
     });
     if (!worker) log::error("no boot job", {{"error", worker.error().message}});
+    const int interrupt = signals ? signals->get() : -1;
     const Ending ending =
-        worker ? follow(*worker, record, session, *clock, signals ? signals->get() : -1, root)
-               : Ending::died;
+        worker ? follow(*worker, record, session, *clock, interrupt, root) : Ending::died;
     look_once_more(here, root, record, ending, session.work_deadline());
-    return give_verdict(ending);
+    const int status = give_verdict(ending);
+    act_on_failure(loaded.config, session, here, interrupt);
+    return status;
 }
 
 } // namespace muster

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "agent/config.h"
 #include "agent/courier.h"
+#include "agent/far_spool.h"
 #include "agent/letterhead.h"
 #include "agent/record.h"
 #include "agent/report.h"
+#include "agent/spool.h"
 #include "agent/standing.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/files.h"
@@ -26,6 +29,8 @@ class Session {
 
     /// Tells who waits on this machine how far the boot is (agent/standing.h).
     void show(const Record& record);
+    /// From here on verdicts are kept there, too, so that they survive a reboot.
+    void spool_to(FarSpool& far) { far_ = &far; }
 
     /// Decides, reports, waits for the delivery. Gives the report's exit status: 0, 1, 3 or 4.
     [[nodiscard]] int conclude(const Record& record, Ending ending);
@@ -39,6 +44,8 @@ class Session {
   private:
     void keep(const nlohmann::ordered_json& report, bool storage_ready,
               const std::vector<Delivery>& deliveries) const;
+    [[nodiscard]] std::vector<SpoolEntry> spool(const Message& message);
+    void unspool(std::vector<SpoolEntry> entries, const std::vector<Delivery>& deliveries);
 
     const Files& files_;
     Clock& clock_;
@@ -47,6 +54,7 @@ class Session {
     Letterhead letterhead_;
     Courier courier_;
     Standing standing_;
+    FarSpool* far_ = nullptr;
     bool announced_ = false;
     nlohmann::ordered_json report_;
 };

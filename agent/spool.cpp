@@ -3,39 +3,21 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
-#include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
-#include <tuple>
 
-#include "agent/sys/lock.h"
 #include "agent/sys/log.h"
 
 namespace muster {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr std::string_view folder = "/run/muster/spool/";
+constexpr const char* folder = "/run/muster/spool/";
+constexpr const char* marks = "/run/muster/delivered/";
 constexpr const char* sequence_file = "/run/muster/sequence";
 constexpr const char* sequence_lock = "/run/muster/sequence.lock";
-constexpr std::size_t max_entry = 256 << 10;
 
-std::optional<SpoolEntry> parse(const std::string& name, const std::string& text) {
-    const auto json = Json::parse(text, nullptr, false);
-    if (!json.is_object()) return std::nullopt;
-    try {
-        return SpoolEntry{
-            .name = name,
-            .sink = json.at("sink"),
-            .boot_id = json.at("boot_id"),
-            .sequence = json.at("sequence"),
-            .time = WallTime(std::chrono::milliseconds(json.at("time_ms").get<std::int64_t>())),
-            .message = {.body = json.at("body"), .key = json.at("key")}};
-    } catch (const Json::exception&) {
-        return std::nullopt;
-    }
+std::string mark_of(const std::string& name) {
+    return std::string(marks) + name;
 }
 
 /// For the moment that it takes to write a number. A message must go out even where the lock is not
@@ -52,59 +34,88 @@ std::optional<Lock> lock_sequence(const Files& files) {
 
 } // namespace
 
+Spool::Spool(const Files& files, FarSpool* far) : files_(files), near_(files, folder), far_(far) {}
+
 std::string Spool::name_of(const std::string& boot_id, unsigned sequence, const std::string& sink) {
     return fmt::format("{}-{:06}-{}.json", boot_id, sequence, sink);
 }
 
 Result<void> Spool::put(const SpoolEntry& entry) const {
-    const Json json = {
-        {"sink", entry.sink},         {"boot_id", entry.boot_id},
-        {"sequence", entry.sequence}, {"time_ms", entry.time.time_since_epoch().count()},
-        {"key", entry.message.key},   {"body", entry.message.body}};
-    return files_.write(std::string(folder) + entry.name,
-                        json.dump(-1, ' ', false, Json::error_handler_t::replace));
+    const auto gone = near_.put(entry);
+    if (!gone) return fail(gone.error());
+    for (const auto& name : *gone)
+        log::warning("the spool is full: the oldest is dropped", {{"name", name}});
+    return {};
 }
 
-void Spool::keep(const SpoolEntry& entry) const {
+void Spool::keep(SpoolEntry& entry) const {
     const auto kept = put(entry);
+    entry.unkept = !kept;
     if (!kept) log::error("report can't be spooled", {{"error", kept.error().message}});
 }
 
-void Spool::drop(const std::string& name) const {
-    const auto removed = files_.remove(std::string(folder) + name);
-    if (!removed && removed.error().code != Errc::absent) {
-        log::warning("spool entry can't be removed", {{"error", removed.error().message}});
-    }
+void Spool::keep_far(const SpoolEntry& entry) const {
+    if (far_ == nullptr || entry.far || !is_verdict(outcome_of(entry.message.body))) return;
+    const auto kept = far_->keep(entry);
+    if (!kept) log::warning("nothing survives a reboot", {{"error", kept.error().message}});
 }
 
-Spool::Content Spool::read() const {
-    Content content;
-    const auto names = files_.list(folder);
-    if (!names && names.error().code != Errc::absent) content.unread.push_back(names.error());
-    for (const auto& name : names.value_or(std::vector<std::string>{})) {
-        if (!name.ends_with(".json")) continue;
-        const auto text = files_.read(std::string(folder) + name, max_entry);
-        if (!text && text.error().code != Errc::too_large) {
-            content.unread.push_back(text.error());
-            continue;
-        }
-        auto entry = text ? parse(name, *text) : std::nullopt;
-        if (entry) {
-            content.entries.push_back(std::move(*entry));
-        } else {
-            content.unusable.push_back(name);
+void Spool::drop_near(const SpoolEntry& entry) const {
+    if (entry.far) {
+        const auto marked = files_.write(mark_of(entry.name), "");
+        if (!marked) log::warning("can't be marked", {{"error", marked.error().message}});
+    }
+    const auto dropped = near_.drop(entry.name);
+    if (!dropped)
+        log::warning("spool entry can't be removed", {{"error", dropped.error().message}});
+}
+
+void Spool::drop_far(const std::vector<std::string>& names) const {
+    if (far_ == nullptr || names.empty()) return;
+    const auto dropped = far_->drop(names);
+    if (!dropped)
+        log::warning("spool entry can't be removed", {{"error", dropped.error().message}});
+}
+
+void Spool::drop(const SpoolEntry& entry) const {
+    drop_near(entry);
+    if (entry.far) drop_far({entry.name});
+}
+
+void Spool::drop_unusable(const SpoolContent& content) const {
+    for (const auto& name : content.unusable)
+        drop_near({.name = name});
+    drop_far(content.unusable_far);
+}
+
+SpoolContent Spool::read(const std::string& this_boot) const {
+    auto content = near_.read();
+    auto far = far_ != nullptr ? far_->read() : SpoolContent();
+    if (!far) content.unread.push_back(far.error());
+    for (auto& entry : far.value_or(SpoolContent()).entries) {
+        const auto near = std::ranges::find(content.entries, entry.name, &SpoolEntry::name);
+        if (near != content.entries.end()) {
+            near->far = true;
+        } else if (still_has(entry)) {
+            content.entries.push_back(std::move(entry));
         }
     }
-    // The wall clock tells boots apart in time, but may have been set within one.
-    std::map<std::string, WallTime> began;
-    for (const auto& entry : content.entries) {
-        auto& first = began.try_emplace(entry.boot_id, entry.time).first->second;
-        first = std::min(first, entry.time);
+    if (far) {
+        content.unusable_far = std::move(far->unusable);
+        std::ranges::move(far->unread, std::back_inserter(content.unread));
     }
-    std::ranges::stable_sort(content.entries, {}, [&](const SpoolEntry& entry) {
-        return std::tuple(began.at(entry.boot_id), entry.boot_id, entry.sequence);
-    });
+    sort_entries(content.entries, this_boot);
     return content;
+}
+
+bool Spool::still_has(const SpoolEntry& entry) const {
+    if (entry.unkept) return true;
+    if (entry.far) return !files_.exists(mark_of(entry.name));
+    return near_.has(entry.name);
+}
+
+Result<Lock> Spool::lock(const std::string& sink) const {
+    return Lock::take(files_.real("/run/muster/spool-" + sink + ".lock").string());
 }
 
 unsigned next_sequence(const Files& files) {

@@ -55,7 +55,7 @@ std::vector<probes::Finding> with_bad(const std::vector<probes::Finding>& last,
 
 Watch::Watch(WatchWorld world, Config config)
     : world_(std::move(world)), config_(std::move(config)), letterhead_(world_.files, world_.clock),
-      outbox_(world_.files, world_.clock, world_.make_sink), hysteresis_(rule()),
+      outbox_(world_.files, world_.clock, world_.make_sink, world_.far), hysteresis_(rule()),
       jitter_({}, world_.seed), look_(world_.clock), numbers_(world_.clock),
       instance_(record_by_firmware(world_.files).instance), next_look_(world_.clock.now()),
       next_beat_(first_beat()), next_ping_(next_look_) {}

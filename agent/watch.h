@@ -46,7 +46,8 @@ struct WatchWorld {
     std::function<void(std::string_view line)> tell_console;
     /// How often the service manager wants a sign of life; nothing: never.
     std::optional<Duration> ping_every;
-    std::uint64_t seed = 0; ///< of the jitter
+    std::uint64_t seed = 0;  ///< of the jitter
+    FarSpool* far = nullptr; ///< reports that survived a reboot
 };
 
 /// One loop that never waits for anything but its next moment: looks, tries to deliver and the file

@@ -58,6 +58,7 @@ int watch(const Options& options) {
     auto& clock = (*real)->clock();
     const auto eyes = make_real_eyes(**real);
     const auto manager = manager_socket();
+    FarSpool far((*real)->isolate(), clock, files);
     Watch resident(
         {.files = files,
          .clock = clock,
@@ -75,7 +76,8 @@ int watch(const Options& options) {
              },
          .tell_console = &console_line,
          .ping_every = watchdog_interval(),
-         .seed = std::random_device{}()},
+         .seed = std::random_device{}(),
+         .far = &far},
         std::move(*config));
     if (resident.run()) return all_well;
     // A thread that waits for a stuck disk is left behind, and nothing that it uses may go.

@@ -171,5 +171,63 @@ class Schema(Case):
             self.assertNotEqual(problems(report), [], report)
 
 
+with open(os.path.join(HERE, "..", "docs", "openapi.json"), encoding="utf-8") as file:
+    OPENAPI = json.load(file)
+
+
+class Webhook(Case):
+    """docs/openapi.json against what the agent sends, and what it makes of each kind of answer."""
+
+    POST = OPENAPI["paths"]["/v1/reports"]["post"]
+
+    def responses(self, kind):
+        return {code for code, response in self.POST["responses"].items()
+                if response.get("$ref", "").endswith("/" + kind)}
+
+    def test_request(self):
+        simulator, machine = self.pair(report={"to": {"scaler": {"token_file": "/etc/muster/token"}}})
+        machine.write("/etc/muster/token", "a-token-of-the-test\n")
+        self.ends(machine.run("run"), 0)
+        content = self.POST["requestBody"]["content"]
+        self.assertEqual(content["application/json"]["schema"], {"$ref": "report.schema.json"})
+        requests = simulator.requests()
+        self.assertEqual(len(requests), 2)
+        for request in requests:
+            self.assertEqual([request["method"], request["path"]], ["POST", "/v1/reports"])
+            headers = request["headers"]
+            self.assertIn(headers["Content-Type"], content)
+            self.assertEqual(headers["Authorization"], "Bearer a-token-of-the-test")
+            for parameter in self.POST["parameters"]:
+                jsonschema.validate(headers[parameter["name"]], parameter["schema"])
+            known = {parameter["name"] for parameter in self.POST["parameters"]}
+            self.assertLessEqual(set(headers) - known, {"Host", "Accept", "Content-Length", "Content-Type",
+                                                        "Authorization"})
+            self.assertEqual(problems(request["json"]), [])
+
+    def test_answers(self):
+        self.assertEqual(self.responses("again"), {"408", "425", "429", "5XX"})
+        self.assertEqual(self.responses("final"), {"3XX", "4XX"})
+        for status, tries in ((202, 1), (302, 1), (404, 1), (425, 2), (429, 2), (507, 2)):
+            with self.subTest(status):
+                simulator, machine = self.pair({"endpoint": [
+                    {"contains": '"ready"', "times": 1, "status": status}]})
+                machine.run("run")
+                self.assertEqual(len([request for request in simulator.requests()
+                                      if request["json"]["outcome"] == "ready"]), tries)
+
+    def test_references(self):
+        """Each leads somewhere, and nothing is left that nothing refers to."""
+        text = json.dumps(OPENAPI)
+        for section, entries in OPENAPI["components"].items():
+            for name in entries:
+                used = f"#/components/{section}/{name}" in text or any(
+                    name in requirement for requirement in self.POST["security"])
+                self.assertTrue(used, name)
+        for code, response in self.POST["responses"].items():
+            reference = response.get("$ref")
+            if reference:
+                self.assertIn(reference.rsplit("/", 1)[1], OPENAPI["components"]["responses"], code)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -1,4 +1,5 @@
 #include "agent/sinks/aws_sink.h"
+#include "agent/sinks/identity.h"
 #include "agent/sinks/sink.h"
 
 namespace muster {
@@ -64,13 +65,14 @@ Result<std::unique_ptr<Sink>> make_sink(const SinkConfig& config, const Files& f
         return make_aws_sink(config.type, parts_of(config, files, clock, std::move(cancelled)));
     auto token = read_token(config.token_file, files);
     if (!token) return fail(token.error(), "report.to." + config.name);
-    return make_webhook(config.url, std::move(*token),
-                        make_http_client({.proxy = config.proxy,
-                                          .ca_file = config.ca_file,
-                                          .client_certificate = config.client_certificate,
-                                          .client_key = config.client_key,
-                                          .cancelled = std::move(cancelled)}),
-                        clock);
+    return make_webhook(
+        config.url, std::move(*token),
+        make_http_client({.proxy = config.proxy,
+                          .ca_file = config.ca_file,
+                          .client_certificate = config.client_certificate,
+                          .client_key = config.client_key,
+                          .cancelled = std::move(cancelled)}),
+        clock, config.identity ? ask_for_identity(config.metadata, clock) : IdentitySource());
 }
 
 } // namespace muster

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "agent/config.h"
@@ -48,11 +49,16 @@ class Sink {
     }
 };
 
+/// Gives {"document", "signature", "rsa2048"}, or why not, in time.
+using IdentitySource = std::function<Result<nlohmann::ordered_json>(Deadline deadline)>;
+
 /// POST with an Idempotency-Key. 2xx is delivered; 408, 425, 429, 5xx and no connection are worth
-/// another try; any other answer is final. `token`: a bearer token, "" for none.
+/// another try; any other answer is final. `token`: a bearer token, "" for none. `identity`: what
+/// goes along as the report's `identity`; nothing for none. Where it can't be had, the report goes
+/// without: the receiver decides what that is worth, and silence would be worse.
 [[nodiscard]] std::unique_ptr<Sink> make_webhook(std::string url, std::string token,
-                                                 std::unique_ptr<HttpClient> http,
-                                                 const Clock& clock);
+                                                 std::unique_ptr<HttpClient> http, Clock& clock,
+                                                 IdentitySource identity = {});
 
 /// Writes the latest report to a file, whole or not at all; isolated, since its disk may be stuck.
 [[nodiscard]] std::unique_ptr<Sink> make_file_sink(std::string path, const Clock& clock,

@@ -82,6 +82,24 @@ std::string host_of(const std::string& name) {
     return name.substr(0, name.rfind(':'));
 }
 
+/// What OpenSSL says (of an alert, by RFC 8446, 6.2), and what it means to the owner: each of these
+/// needs somebody to change something, on one side or the other.
+std::string_view tls_refusal(std::string_view why) {
+    constexpr std::array meanings = {
+        std::pair{"certificate required", "it demands a client certificate, and got none"},
+        std::pair{"alert unknown ca", "it does not know the authority of our client certificate"},
+        std::pair{"alert bad certificate", "it does not accept our client certificate"},
+        std::pair{"alert certificate expired", "our client certificate has expired"},
+        std::pair{"alert protocol version", "it speaks no TLS 1.2 or later"},
+        std::pair{"unsupported protocol", "it speaks no TLS 1.2 or later"},
+        std::pair{"wrong version number", "it does not speak TLS"},
+    };
+    for (const auto& [words, meaning] : meanings) {
+        if (why.find(words) != why.npos) return meaning;
+    }
+    return "";
+}
+
 Errc to_errc(CURLcode code, bool cancelled) {
     switch (code) {
     case CURLE_COULDNT_CONNECT: return Errc::refused;
@@ -287,6 +305,10 @@ class CurlClient : public HttpClient {
         }
         const bool cancelled = options_.cancelled && options_.cancelled();
         const char* why = error_[0] != '\0' ? error_.data() : curl_easy_strerror(code);
+        if (const auto meaning = tls_refusal(why); !meaning.empty()) {
+            return fail(Errc::denied, fmt::format("{} {}: {} ({})", request.method,
+                                                  shown(request.url), meaning, why));
+        }
         return fail(has_no_route(code) ? Errc::unreachable : to_errc(code, cancelled),
                     fmt::format("{} {}: {}", request.method, shown(request.url), why));
     }

@@ -468,22 +468,13 @@ TEST_CASE("rules between keys") {
                                                    "set"},
         {sink(R"("type": "webhook", "url": "http://h", "ca_file": "/c")"),
          "report.to.s.ca_file: found a key of https, but `url` is http://"},
+        {sink(R"("type": "webhook", "url": "http://h", "identity": true)"),
+         "report.to.s.identity: found true, expected false, since `url` is http://: whoever reads "
+         "it there can pass for the instance"},
         {R"({"report": {"to": {"a": {"type": "file", "path": "/r"},
                                "b": {"type": "file", "path": "/r"}}}})",
          "report.to.b.path: found \"/r\", expected another file than that of \"a\""},
     });
-}
-
-TEST_CASE("what is known but not supported yet is refused, its default is not") {
-    const std::string refusal = ", which is not supported yet";
-    check_each({
-        {webhook(R"("identity": true)"), "report.to.s.identity: found true" + refusal},
-        {R"({"on_failure": {"action": "poweroff"}})",
-         "on_failure.action: found \"poweroff\"" + refusal},
-        {R"({"on_failure": {"delay": "1s"}})", "on_failure.delay: found \"1s\"" + refusal},
-    });
-    valid({R"({"metadata": {"imdsv1": false}, "checks": {}, "on_failure": {"action": "none"},
-               "ephemeral": {"on_foreign_data": "refuse", "on_partial": "fail"}})"});
 }
 
 TEST_CASE("sinks of AWS") {
@@ -527,6 +518,18 @@ TEST_CASE("sinks of AWS") {
          "report.to.s.group: found a key of type \"autoscaling\", but the type of this sink is "
          "\"ec2-tags\"; null takes it away"},
     });
+}
+
+TEST_CASE("on_failure, and the identity that a sink asks for") {
+    auto config = valid({"{}"});
+    CHECK(config.on_failure.action == OnFailureConfig::Action::none);
+    CHECK(config.on_failure.delay == 60s);
+    config = valid({R"({"on_failure": {"action": "poweroff", "delay": "5m"}})",
+                    webhook(R"("identity": true)")});
+    CHECK(config.on_failure.action == OnFailureConfig::Action::poweroff);
+    CHECK(config.on_failure.delay == 5min);
+    CHECK(config.report.to.at(0).identity);
+    CHECK_FALSE(valid({webhook(R"("identity": false)")}).report.to.at(0).identity);
 }
 
 TEST_CASE("hold") {

@@ -46,6 +46,36 @@ struct Fixture {
                             json{{"boot_id", boot}, {"sequence", sequence}}.dump()));
     }
     [[nodiscard]] bool deliver() { return empty_spool(files, clock, config); }
+    /// With what survived a reboot.
+    [[nodiscard]] bool deliver_all() {
+        const auto isolate = make_isolate(clock);
+        REQUIRE(isolate);
+        FarSpool far(**isolate, clock, files);
+        return empty_spool(files, clock, config, &far);
+    }
+    /// An entry that survived a reboot.
+    void put_far(const std::string& boot, unsigned sequence, const std::string& sink,
+                 const std::string& instance, const char* outcome = "failed") const {
+        const json body = {{"outcome", outcome},
+                           {"boot_id", boot},
+                           {"sequence", sequence},
+                           {"instance", {{"id", instance}}}};
+        REQUIRE(SpoolFolder(files, "/var/lib/muster/spool/")
+                    .put({.name = Spool::name_of(boot, sequence, sink),
+                          .sink = sink,
+                          .boot_id = boot,
+                          .sequence = sequence,
+                          .time = std::chrono::floor<std::chrono::milliseconds>(clock.wall() - 1h),
+                          .message = {.body = body.dump(), .key = "k"}}));
+    }
+    void we_are(const std::string& boot, const std::string& instance) const {
+        REQUIRE(files.write("/proc/sys/kernel/random/boot_id", boot + "\n"));
+        if (!instance.empty())
+            REQUIRE(files.write("/sys/class/dmi/id/board_asset_tag", instance + "\n"));
+    }
+    [[nodiscard]] std::size_t left_far() const {
+        return files.list("/var/lib/muster/spool").value_or(std::vector<std::string>{}).size();
+    }
     /// What the sink has, the last it was sent.
     [[nodiscard]] json sent(const std::string& sink) const {
         const auto text = files.read("/sinks/" + sink);
@@ -107,11 +137,12 @@ TEST_CASE_METHOD(Fixture, "deliver: a failed boot is not made void by what watch
     put("b-1", 4, "a", 1min, "failed");
     put("b-1", 5, "a", 1min, "degraded");
     latest("b-1", 4);
-    const auto failed = read_leftovers(files, clock).entries.at(0).message.body;
+    const auto failed = read_leftovers(Spool(files), files, clock).entries.at(0).message.body;
     CHECK_FALSE(json::parse(failed).contains("superseded"));
     put("b-1", 6, "a", 1min, "ready");
     for (const std::size_t i : {0U, 1U})
-        CHECK(json::parse(read_leftovers(files, clock).entries.at(i).message.body)["superseded"]);
+        CHECK(json::parse(
+            read_leftovers(Spool(files), files, clock).entries.at(i).message.body)["superseded"]);
 }
 
 TEST_CASE_METHOD(Fixture, "deliver: a report.json that can't be used changes nothing") {
@@ -159,4 +190,85 @@ TEST_CASE_METHOD(Fixture, "deliver: what can't be understood goes, what can't be
     CHECK_FALSE(deliver());
     CHECK(sent("a")["sequence"] == 2);
     CHECK(left() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "deliver: what survived a reboot is of a boot that is over") {
+    we_are("b-2", "i-0123456789abcdef0");
+    put_far("b-1", 7, "a", "i-0123456789abcdef0");
+    put("b-2", 1, "a", 25min, "ready"); // less old than the other, whatever the clock says
+    CHECK(deliver_all());
+    CHECK(left_far() == 0);
+    CHECK(sent("a")["sequence"] == 1); // it came last
+    CHECK_FALSE(sent("a").contains("superseded"));
+    put_far("b-1", 7, "b", "i-0123456789abcdef0");
+    CHECK(deliver_all());
+    CHECK(sent("b")["superseded"] == true); // though this boot has said nothing yet
+}
+
+TEST_CASE_METHOD(Fixture, "deliver: a clone does not report for its original") {
+    we_are("b-2", "i-0123456789abcdef0");
+    put_far("b-1", 7, "a", "i-00000000000000000");
+    put_far("b-1", 7, "b", "i-0123456789abcdef0");
+    CHECK(deliver_all());
+    CHECK(left_far() == 0);
+    CHECK(sent("a").is_null());
+    CHECK(sent("b")["sequence"] == 7);
+}
+
+TEST_CASE_METHOD(Fixture, "deliver: while nobody knows who we are, another boot's report stays") {
+    we_are("b-2", "");
+    put_far("b-1", 7, "a", "i-0123456789abcdef0");
+    put_far("b-2", 1, "b", "i-0123456789abcdef0"); // this boot's own
+    CHECK_FALSE(deliver_all());
+    CHECK(left_far() == 1);
+    CHECK(sent("a").is_null());
+    CHECK(sent("b")["sequence"] == 1);
+    REQUIRE(files.write(
+        "/run/muster/report.json",
+        json{{"boot_id", "b-2"}, {"sequence", 1}, {"instance", {{"id", "i-0123456789abcdef0"}}}}
+            .dump()));
+    CHECK(deliver_all());
+    CHECK(left_far() == 0);
+    CHECK(sent("a")["sequence"] == 7);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "deliver: what can't be sent is kept for after a reboot, unless observing") {
+    put("b-1", 2, "a");
+    block("a");
+    config.mode = Mode::observe;
+    CHECK_FALSE(deliver_all());
+    CHECK(left_far() == 0);
+    config.mode = Mode::enforce;
+    CHECK_FALSE(deliver_all());
+    CHECK(left() == 1);
+    CHECK(left_far() == 1);
+}
+
+TEST_CASE_METHOD(Fixture, "deliver: another process that sends to a sink is waited for, in time") {
+    put("b-1", 2, "a");
+    put("b-1", 2, "b");
+    {
+        const auto lock = Spool(files).lock("a");
+        REQUIRE(lock);
+        CHECK_FALSE(deliver());
+        CHECK(clock.elapsed() <= config.report.deadline + 1s);
+        CHECK(sent("a").is_null());
+        CHECK(sent("b")["sequence"] == 2);
+    }
+    CHECK(deliver());
+    CHECK(sent("a")["sequence"] == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "deliver: what a sink that acts may have") {
+    const Here here{.boot_id = "b-2", .instance_id = "i-1"};
+    const auto entry = [](const char* boot, const char* body) {
+        return SpoolEntry{.boot_id = boot, .message = {.body = body, .key = ""}};
+    };
+    CHECK(may_be_acted_on(entry("b-2", R"({"outcome":"failed"})"), here));
+    CHECK(may_be_acted_on(entry("b-2", R"({"outcome":"ready"})"), here));
+    CHECK_FALSE(may_be_acted_on(entry("b-1", R"({"outcome":"failed"})"), here));
+    CHECK_FALSE(may_be_acted_on(entry("b-2", R"({"outcome":"degraded"})"), here));
+    CHECK_FALSE(may_be_acted_on(entry("b-2", R"({"outcome":"failed","superseded":true})"), here));
+    CHECK_FALSE(may_be_acted_on(entry("b-2", "{"), here));
 }

@@ -68,9 +68,9 @@ TEST_CASE_METHOD(Fixture, "spool: what is put in comes out, until it is dropped"
     CHECK(got.time == put.time);
     CHECK(got.message.body == put.message.body); // to the byte
     CHECK(got.message.key == put.message.key);
-    spool.drop(put.name);
+    spool.drop(put);
     CHECK(spool.read().entries.empty());
-    CHECK_NOTHROW(spool.drop(put.name)); // again
+    CHECK_NOTHROW(spool.drop(put)); // again
 }
 
 TEST_CASE_METHOD(Fixture, "spool: in the order of boot and sequence, whatever the wall clock did") {
@@ -157,4 +157,57 @@ TEST_CASE_METHOD(Fixture, "spool: a number is to be had even where its lock is n
     fs::create_directories(path / "run/muster/sequence.lock");
     CHECK(next_sequence(files) == 1);
     CHECK(next_sequence(files) == 2);
+}
+
+TEST_CASE_METHOD(Fixture, "spool: bounded; verdicts of this boot go last, the oldest first") {
+    const auto put = [&](const SpoolFolder& folder, const std::string& boot, unsigned sequence,
+                         int at, const char* outcome) {
+        auto one = entry(boot, sequence, "s", at);
+        one.message.body = std::string(R"({"outcome":")") + outcome + R"("})";
+        const auto gone = folder.put(one);
+        REQUIRE(gone);
+        return gone->empty() ? "" : gone->front();
+    };
+    const SpoolFolder folder(files, "/run/muster/spool/", {.entries = 4, .bytes = 1 << 20});
+    CHECK(put(folder, "old", 1, 1, "failed").empty());
+    CHECK(put(folder, "new", 1, 2, "ready").empty());
+    CHECK(put(folder, "new", 2, 3, "notice").empty());
+    CHECK(put(folder, "new", 3, 4, "degraded").empty());
+    CHECK(put(folder, "new", 4, 5, "failed") == "new-000002-s.json"); // no verdict, the oldest
+    CHECK(put(folder, "new", 5, 6, "failed") == "new-000003-s.json");
+    CHECK(put(folder, "new", 6, 7, "failed") == "old-000001-s.json");
+    CHECK(put(folder, "new", 7, 8, "failed") == "new-000001-s.json");
+    CHECK(put(folder, "new", 7, 8, "failed").empty()); // in its own place
+    CHECK(folder.read().entries.size() == 4);
+
+    const SpoolFolder small(files, "/run/muster/small/", {.entries = 100, .bytes = 1000});
+    for (unsigned i = 1; i <= 30; ++i)
+        (void)put(small, "b", i, static_cast<int>(i), "ready");
+    std::size_t bytes = 0;
+    for (const auto& file : fs::directory_iterator(path / "run/muster/small"))
+        bytes += file.file_size();
+    CHECK(bytes <= 1000);
+    CHECK(small.has("b-000030-s.json"));
+    CHECK_FALSE(small.has("b-000001-s.json"));
+}
+
+TEST_CASE_METHOD(Fixture, "spool: one that is in memory alone is still there") {
+    fs::create_directories(path / "run/muster");
+    std::ofstream(path / "run/muster/spool") << "in its place";
+    const Spool spool(files);
+    auto one = entry("b", 1, "s", 1);
+    CHECK_FALSE(spool.still_has(one));
+    spool.keep(one);
+    CHECK(spool.still_has(one));
+}
+
+TEST_CASE_METHOD(Fixture, "spool: one at a time sends to a sink") {
+    fs::create_directories(path / "run/muster");
+    const Spool spool(files);
+    auto first = spool.lock("scaler");
+    REQUIRE(first);
+    CHECK(spool.lock("scaler").error().code == Errc::conflict);
+    CHECK(spool.lock("other"));
+    first = fail(Errc::absent, "given back");
+    CHECK(spool.lock("scaler"));
 }

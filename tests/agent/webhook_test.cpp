@@ -2,6 +2,7 @@
 #include <fstream>
 #include <sys/stat.h>
 
+#include "agent/sinks/identity.h"
 #include "agent/sinks/sink.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
@@ -137,6 +138,77 @@ TEST_CASE_METHOD(Fixture, "webhook: a receiver that repeats the token is not rep
     for (const char* part : {"an-0dd-t0ken", "an-0dd", "t0ken"})
         CHECK(text.find(part) == std::string::npos);
     CHECK(text.size() < 700);
+}
+
+TEST_CASE("webhook: the identity goes along, and a report without one goes all the same") {
+    FakeClock clock;
+    auto http = std::make_unique<FakeHttp>([](const HttpRequest&) { return FakeHttp::answer(200); },
+                                           &clock);
+    auto* requests = &http->requests;
+    Result<nlohmann::ordered_json> identity = fail(Errc::timed_out, "no metadata");
+    Duration given{};
+    const auto sink =
+        make_webhook("https://scaler.example/", "", std::move(http), clock, [&](Deadline deadline) {
+            given = deadline.left(clock);
+            clock.sleep_until(clock.now() + 1s);
+            return identity;
+        });
+    CHECK(sink->deliver(message, 10s));
+    CHECK(given == 2s); // most of the try is left for the endpoint
+    CHECK(requests->back().body == message.body);
+    CHECK(requests->back().total_limit == 9s);
+    identity = nlohmann::ordered_json{{"document", "{\n}"}, {"signature", "c2ln"}};
+    CHECK(sink->deliver(message, 500ms));
+    CHECK(given == 500ms);
+    CHECK(requests->back().body ==
+          R"({"outcome":"ready","identity":{"document":"{\n}","signature":"c2ln"}})");
+}
+
+TEST_CASE("identity: document, signature and rsa2048, read once; the document to the byte") {
+    FakeClock clock;
+    const std::string document = "{\n  \"instanceId\" : \"i-1\"\n}";
+    int failures = 2;
+    auto http = std::make_unique<FakeHttp>(
+        [&](const HttpRequest& request) -> Result<HttpResponse> {
+            if (request.method == "PUT") {
+                return FakeHttp::answer(200, "token",
+                                        {{"x-aws-ec2-metadata-token-ttl-seconds", "300"}});
+            }
+            if (failures-- > 0) return FakeHttp::answer(503);
+            if (request.url.ends_with("/document")) return FakeHttp::answer(200, document);
+            return FakeHttp::answer(200, "c2ln\nbmF0\n");
+        },
+        &clock, 1ms);
+    auto* requests = &http->requests;
+    const auto source = ask_for_identity({}, clock, std::move(http));
+    const auto first = source(Deadline::in(clock, 2s));
+    REQUIRE(first);
+    CHECK((*first)["document"] == document);
+    CHECK((*first)["signature"] == "c2lnbmF0");
+    CHECK((*first)["rsa2048"] == "c2lnbmF0");
+    const auto asked = requests->size();
+    CHECK(source(Deadline::in(clock, 2s)) == first);
+    CHECK(requests->size() == asked);
+}
+
+TEST_CASE("identity: a service that fails is given up in time, and asked again the next time") {
+    FakeClock clock;
+    bool well = false;
+    auto http = std::make_unique<FakeHttp>(
+        [&](const HttpRequest& request) -> Result<HttpResponse> {
+            if (!well) return fail(Errc::timed_out, "late");
+            if (request.method == "PUT") {
+                return FakeHttp::answer(200, "token",
+                                        {{"x-aws-ec2-metadata-token-ttl-seconds", "300"}});
+            }
+            return FakeHttp::answer(200, "c2ln");
+        },
+        &clock, 1ms);
+    const auto source = ask_for_identity({}, clock, std::move(http));
+    CHECK_FALSE(source(Deadline::in(clock, 2s)));
+    CHECK(clock.elapsed() <= 2s);
+    well = true;
+    CHECK(source(Deadline::in(clock, 2s)));
 }
 
 TEST_CASE("sinks: a token is one line of a file") {

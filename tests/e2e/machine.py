@@ -7,12 +7,14 @@ own, and the configurations here expect no disk. The root volume is the host's, 
 import contextlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
+import uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = os.path.dirname(os.path.dirname(HERE))
@@ -33,6 +35,31 @@ mount -t tmpfs -o mode=0755 tmpfs /var/lib
 echo ready
 exec cat
 """
+
+
+class Traces:
+    """All that the whole suite has put out, and the secrets that it used: run.py looks for these in that."""
+
+    secrets = set()
+    outputs = []  # (where, text)
+
+    @classmethod
+    def add_secret(cls, text):
+        """Whole, and by its first line: base64 comes in lines, and is joined on its way."""
+        for part in (text.strip(), text.strip().partition("\n")[0]):
+            if len(part) >= 12:
+                cls.secrets.add(part)
+
+    @classmethod
+    def found(cls):
+        """Session tokens are many, and all begin alike (the simulator's)."""
+        tokens = {secret for secret in cls.secrets if secret.startswith("AQAE")}
+        leaks = []
+        for where, text in cls.outputs:
+            held = {word for word in re.findall(r"AQAE[\w=-]+", text) if word in tokens}
+            held |= {secret for secret in cls.secrets - tokens if secret in text}
+            leaks += [f"{where} holds {secret[:6]}..." for secret in held]
+        return leaks
 
 
 class Simulator:
@@ -75,7 +102,18 @@ class Simulator:
         return [request["json"] for request in self.requests()
                 if request["status"] and 200 <= request["status"] < 300 and request["whole"]]
 
+    def leave_traces(self):
+        with contextlib.suppress(OSError, ValueError):
+            for secret in json.loads(self._ask("/_simulator/secrets")):
+                Traces.add_secret(secret)
+        for request in self.requests():
+            body = request["body"]
+            if isinstance(request["json"], dict) and "identity" in request["json"]:
+                body = json.dumps({**request["json"], "identity": None})  # test_tls: only where it is asked for
+            Traces.outputs.append((f"a report to {request['path']}", body))
+
     def close(self):
+        self.leave_traces()
         self.process.stdin.close()
         self.process.wait(10)
         self.process.stdout.close()
@@ -102,6 +140,7 @@ class Machine:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if self.holder.stdout.readline() != b"ready\n":
             raise RuntimeError("no mount namespace to be had: these tests need root")
+        self.rebooted = False
         self.namespace = os.readlink(f"/proc/{self.holder.pid}/ns/mnt")
 
     def path(self, name):
@@ -110,6 +149,8 @@ class Machine:
     def write(self, name, content):
         os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
         text = content if isinstance(content, (str, bytes)) else json.dumps(content)
+        if "token" in name and isinstance(text, str):
+            Traces.add_secret(text)
         with open(self.path(name), "wb") as file:
             file.write(text if isinstance(text, bytes) else text.encode())
 
@@ -132,12 +173,15 @@ class Machine:
             return []
 
     def all_text(self):
-        """All that stands in /run, by file name."""
+        """All that stands in /run and /var/lib, by file name."""
         texts = {}
-        for folder, _, files in os.walk(self.path("/run/muster")):
-            for name in files:
-                with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
-                    texts[name] = file.read()
+        for top in ("/run/muster", "/var/lib/muster"):
+            for folder, _, files in os.walk(self.path(top)):
+                for name in files:
+                    path = os.path.join(folder, name)
+                    with contextlib.suppress(FileNotFoundError):
+                        with open(path, encoding="utf-8", errors="replace") as file:
+                            texts[path[len(self.path("")):]] = file.read()
         return texts
 
     @contextlib.contextmanager
@@ -152,12 +196,27 @@ class Machine:
         finally:
             subprocess.run([*enter, "umount", name], check=True)
 
+    def inside(self, *words):
+        subprocess.run(["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", *words], check=True)
+
+    def reboot(self):
+        """Another boot id, and nothing left in /run: the kernel is the host's and goes on. The new id."""
+        shutil.rmtree(self.path("/run/muster"), ignore_errors=True)
+        boot_id = str(uuid.uuid4())
+        self.write("/run/.boot_id", boot_id + "\n")
+        if not self.rebooted:
+            self.inside("mount", "--bind", "/run/.boot_id", "/proc/sys/kernel/random/boot_id")
+        self.rebooted = True
+        return boot_id
+
     def start(self, *arguments, env=None, prefix=(), **streams):
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **(env or {})}
         streams.setdefault("stdout", subprocess.PIPE)
         streams.setdefault("stderr", subprocess.PIPE)
+        # Whatever a test configures, it can't power off the machine that it runs on.
         return subprocess.Popen(
-            ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", *prefix, BINARY, *arguments],
+            ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "setpriv", "--bounding-set=-sys_boot",
+             *prefix, BINARY, *arguments],
             stdin=subprocess.DEVNULL, env=environment, **streams)
 
     def end(self, process, timeout=60):
@@ -168,8 +227,10 @@ class Machine:
             process.kill()
             out, err = process.communicate()
             raise AssertionError(f"muster did not end:\n{out}\n{err}") from None
-        return Outcome(process.returncode, (out or b"").decode(), (err or b"").decode(),
-                       time.monotonic() - began)
+        outcome = Outcome(process.returncode, (out or b"").decode(), (err or b"").decode(),
+                          time.monotonic() - began)
+        Traces.outputs += [("standard output", outcome.out), ("standard error", outcome.err)]
+        return outcome
 
     def run(self, *arguments, timeout=60, **options):
         return self.end(self.start(*arguments, **options), timeout)
@@ -197,6 +258,7 @@ class Machine:
                                       if name == "muster-boot"), None))
 
     def close(self):
+        Traces.outputs += self.all_text().items()
         self.holder.stdin.close()
         self.holder.wait(10)
         self.holder.stdout.close()

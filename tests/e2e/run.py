@@ -15,6 +15,8 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+from machine import Traces  # noqa: E402
+
 
 def cases(suite):
     for item in suite:
@@ -51,6 +53,12 @@ def main():
             print(f"{'ok  ' if well else 'FAIL'} {case.id()} ({seconds:.1f} s)", flush=True)
             for _, text in result.failures + result.errors:
                 print(text, flush=True)
+    leaks = Traces.found()
+    print(f"{len(Traces.secrets)} secrets looked for in {len(Traces.outputs)} outputs, reports and files: "
+          f"{len(leaks)} found")
+    for leak in leaks[:20]:
+        print(f"FAIL {leak}")
+    bad += bool(leaks)
     print(f"{len(wanted)} tests, {bad} failed, {time.monotonic() - began:.1f} s")
     return 1 if bad or not wanted else 0
 

@@ -126,6 +126,7 @@ class Commands(Case):
         self.assertIn("no outcome yet", none.err)
         self.ends(machine.run("run"), 0)
         shown = self.json_of(machine, 0, "status")
+        self.assertEqual(shown.pop("spool"), [])
         self.assertEqual(shown, machine.read_json("/run/muster/status.json"))
         text = self.ends(machine.run("status"), 0).out
         self.assertIn("ready", text)

@@ -58,8 +58,9 @@ ROWS = [
      "report.to.b", "not supported yet"),
     ("ca_file without https", '{"report": {"to": {"scaler": {"ca_file": "/x"}}}}',
      "report.to.scaler.ca_file", "http://"),
-    ("power off", '{"on_failure": {"action": "poweroff"}}', "on_failure.action",
-     "not supported yet"),
+    ("identity without https", '{"report": {"to": {"scaler": {"identity": true}}}}',
+     "report.to.scaler.identity", "http://"),
+    ("a hold on a disk", '{"hold": {"file": "/etc/hold"}}', "hold.file", "beneath /run"),
 ]
 
 

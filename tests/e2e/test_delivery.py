@@ -1,11 +1,12 @@
 """The endpoint fails in every way; the report arrives once, or stays in the spool."""
 
 import json
+import os
 import time
 import unittest
 
 from case import Case, waits
-from machine import configuration, only, wait_for
+from machine import Traces, configuration, only, wait_for
 
 SECRET = "s3cr3t-0f-the-token-file"
 
@@ -81,9 +82,199 @@ class Spool(Case):
         only(simulator.requests())
         self.assertEqual(machine.list("/run/muster/spool"), [])
 
+    @waits(3)
+    def test_two_at_once_send_it_once(self):
+        simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"})
+        self.ends(machine.run("run"), 3)
+        simulator.swap({"endpoint": [{"delay": 1.5}]})
+        machine.write("/etc/muster/conf.d/1.json", {"report": {"deadline": "10s"}})
+        for outcome in [machine.end(process) for process in [machine.start("deliver") for _ in range(3)]]:
+            self.ends(outcome, 0)
+        only(simulator.requests())
+
+    @waits(16)
+    def test_beside_watch_it_is_sent_once(self):
+        simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"},
+                                       watch={"heartbeat": "1s", "interval": "1s"})
+        self.ends(machine.run("run"), 3)
+        watch = machine.start("watch")
+        simulator.swap({"endpoint": [{"contains": '"ready"', "status": 503, "times": 4},
+                                     {"contains": '"ready"', "delay": 0.5}]})
+        until = time.monotonic() + 15
+        while machine.list("/run/muster/spool") and time.monotonic() < until:
+            machine.run("deliver")
+            time.sleep(0.2)
+        time.sleep(1)
+        watch.terminate()
+        machine.end(watch)
+        only(report for report in simulator.taken() if report["outcome"] == "ready")
+
+    def test_status_says_what_remains(self):
+        simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"})
+        self.ends(machine.run("run"), 3)
+        self.assertIn("not delivered yet", machine.run("status").out)
+        self.assertIn("to scaler: ready of ", machine.run("status").out)
+        waiting = only(json.loads(machine.run("status", "--json").out)["spool"])
+        self.assertEqual([waiting["sink"], waiting["outcome"]], ["scaler", "ready"])
+        simulator.swap({"endpoint": []})
+        self.ends(machine.run("deliver"), 0)
+        self.assertNotIn("not delivered yet", machine.run("status").out)
+        self.assertEqual(json.loads(machine.run("status", "--json").out)["spool"], [])
+
     def test_nothing_to_deliver(self):
         _, machine = self.pair()
         self.ends(machine.run("deliver"), 0)
+
+
+FAR = "/var/lib/muster/spool"
+
+
+class Reboot(Case):
+    """What /var/lib/muster keeps. The second boot of these tests is another boot id and an empty /run."""
+
+    def undelivered(self, **changes):
+        simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"}, **changes)
+        machine.reboot()
+        self.ends(machine.run("run"), 3)
+        return simulator, machine
+
+    def both_empty(self, machine):
+        self.assertEqual(machine.list(FAR), [])
+        self.assertEqual([name for name in machine.list("/run/muster/spool") if name.endswith(".json")], [])
+
+    @waits(2)
+    def test_the_verdict_of_a_boot_that_is_over(self):
+        simulator, machine = self.undelivered()
+        first = machine.read_json("/run/muster/report.json")
+        self.assertEqual(machine.list(FAR), machine.list("/run/muster/spool"))
+        only(machine.list(FAR))
+        machine.reboot()
+        simulator.swap({"endpoint": []})
+        self.ends(machine.run("run"), 0)
+        self.ends(machine.run("deliver"), 0)
+        late = simulator.taken()[-1]
+        self.assertEqual([late["boot_id"], late["sequence"]], [first["boot_id"], first["sequence"]])
+        self.assertIs(late["superseded"], True)
+        self.both_empty(machine)
+        before = len(simulator.requests())
+        self.ends(machine.run("deliver"), 0)
+        self.assertEqual(len(simulator.requests()), before)
+        self.assertEqual(len(machine.list("/var/lib/muster/history")), 2)
+
+    def test_delivered_leaves_nothing_but_the_history(self):
+        simulator, machine = self.pair()
+        self.ends(machine.run("run"), 0)
+        self.both_empty(machine)
+        name = only(machine.list("/var/lib/muster/history"))
+        self.assertEqual(machine.read_json("/var/lib/muster/history/" + name),
+                         machine.read_json("/run/muster/report.json"))
+
+    def test_the_same_boot_from_the_disk_alone(self):
+        simulator, machine = self.undelivered()
+        for name in machine.list("/run/muster/spool"):
+            os.unlink(machine.path("/run/muster/spool/" + name))
+        simulator.swap({"endpoint": []})
+        self.ends(machine.run("deliver"), 0)
+        self.assertNotIn("superseded", only(simulator.taken()))
+        self.both_empty(machine)
+
+    @waits(3)
+    def test_watch_sends_it(self):
+        simulator, machine = self.undelivered(watch={"heartbeat": "1s"})
+        name = only(machine.list(FAR))
+        entry = machine.read_json(f"{FAR}/{name}")
+        machine.write(f"{FAR}/{name}", {**entry, "time_ms": entry["time_ms"] - 3600_000})
+        machine.reboot()
+        simulator.swap({"endpoint": []})
+        self.ends(machine.run("run"), 0)
+        watch = machine.start("watch")
+        self.assertTrue(wait_for(lambda: machine.list(FAR) == []))
+        watch.terminate()
+        self.ends(machine.end(watch), 0)
+        late = only(report for report in simulator.taken() if report.get("superseded"))
+        self.assertEqual(late["boot_id"], entry["boot_id"])
+
+    @waits(2)
+    def test_a_clone_says_nothing_for_its_original(self):
+        simulator, machine = self.undelivered()
+        machine.reboot()
+        simulator.swap({"instance": {"instance-id": "i-0fedcba9876543210"}, "endpoint": []})
+        self.ends(machine.run("run"), 0)
+        before = len(simulator.requests())
+        outcome = self.ends(machine.run("deliver"), 0)
+        self.assertIn("another instance", outcome.err)
+        self.assertEqual(len(simulator.requests()), before)
+        self.both_empty(machine)
+
+    @waits(2)
+    def test_one_that_cannot_be_understood_loses_nothing_else(self):
+        simulator, machine = self.undelivered()
+        machine.write(FAR + "/0000-bad.json", b"{ half an en\xff")
+        simulator.swap({"endpoint": []})
+        outcome = self.ends(machine.run("deliver"), 0)
+        self.assertIn("0000-bad.json", outcome.err)
+        self.is_ready(only(simulator.taken()))
+        self.both_empty(machine)
+
+    @waits(2)
+    def test_a_disk_that_takes_nothing_loses_nothing(self):
+        """It is a reason of its own to have failed, and the report of that is in /run."""
+        for full, code in ((True, "root-full"), (False, "root-read-only")):
+            with self.subTest(code):
+                simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"})
+                if full:
+                    with machine.small("/var/lib"):
+                        outcome = self.ends(machine.run("run"), 4)
+                else:
+                    machine.inside("mount", "-o", "remount,ro", "/var/lib")
+                    outcome = self.ends(machine.run("run"), 4)
+                self.assertIn("nothing survives a reboot", outcome.err)
+                only(machine.list("/run/muster/spool"))
+                simulator.swap({"endpoint": []})
+                self.ends(machine.run("deliver"), 0)
+                report = only(simulator.taken())
+                self.assertEqual([report["outcome"], report["reason"]["code"]], ["failed", code])
+
+    def test_observe_writes_no_disk(self):
+        simulator, machine = self.undelivered(mode="observe")
+        self.ends(machine.run("deliver"), 3)
+        self.assertEqual(machine.list("/var/lib/muster"), [])
+        only(machine.list("/run/muster/spool"))
+
+
+class OnFailure(Case):
+    """As far as the call itself: the agent is not allowed it here (machine.py). uml.poweroff goes the whole way."""
+
+    ON = {"on_failure": {"action": "poweroff", "delay": "1s"},
+          "checks": {"bad": {"command": ["/bin/false"], "recreate": True}}}
+
+    def test_it_would_power_off(self):
+        simulator, machine = self.pair(**self.ON)
+        outcome = self.ends(machine.run("run"), 1)
+        self.assertGreater(outcome.seconds, 1)
+        self.assertIn("powering off in", outcome.err)
+        self.assertIn("can't power off: Operation not permitted", outcome.err)
+        self.assertEqual(simulator.taken()[-1]["outcome"], "failed")
+
+    def test_held(self):
+        simulator, machine = self.pair("whole_tree", **self.ON)
+        outcome = self.ends(machine.run("run"), 1)
+        self.assertIn("held by the tag muster:hold", outcome.err)
+        machine.write("/run/muster/hold", "")
+        outcome = self.ends(machine.run("run"), 1)
+        self.assertIn("held by the file /run/muster/hold", outcome.err)
+        self.assertNotIn("powering off in", outcome.err)
+
+    @waits(2)
+    def test_called_off(self):
+        _, machine = self.pair(**{**self.ON, "on_failure": {"action": "poweroff", "delay": "40s"}})
+        process = machine.start("run")
+        self.assertTrue(wait_for(lambda: os.path.exists(machine.path("/run/muster/status.json")) and
+                                 machine.read_json("/run/muster/status.json")["deliveries"]))
+        time.sleep(0.5)
+        process.terminate()
+        outcome = self.ends(machine.end(process), 1)
+        self.assertIn("told to stop, so the machine stays on", outcome.err)
 
 
 class Webhook(Case):
@@ -165,6 +356,23 @@ class Webhook(Case):
         self.assertGreater(time.monotonic() - began, verdict + 1)
         self.assertEqual(len(machine.list("/run/muster/spool")), 2, outcome)
 
+    @waits(4)
+    def test_two_black_holes_and_one_that_is_well(self):
+        """The well one has the verdict within a second of its being known."""
+        well = self.simulator()
+        simulator, machine = self.pair("endpoint_blackhole", report={"deadline": "4s", "to": {
+            "b-hole": {"type": "webhook", "url": "http://127.0.0.1:9", "proxy": ""},
+            "c-well": {"type": "webhook", "url": well.endpoint, "proxy": ""}}})
+        hole = self.simulator("endpoint_unreachable")
+        machine.write("/etc/muster/conf.d/1.json", {"report": {"to": {"b-hole": {"url": hole.endpoint}}}})
+        self.ends(machine.run("run"), 0)
+        names = [name for name in machine.list("/run/muster/spool") if name.endswith(".json")]
+        self.assertEqual(len(names), 2)
+        known = os.stat(machine.path("/run/muster/spool/" + names[0])).st_mtime
+        verdict = only(request for request in well.requests() if request["json"]["outcome"] == "ready")
+        print(f"two black holes and one well: it has the verdict after {verdict['time'] - known:.3f} s")
+        self.assertLess(verdict["time"] - known, 1)
+
     def test_required_decides(self):
         for required, status in (("scaler", 0), ("other", 3)):
             with self.subTest(required):
@@ -183,6 +391,16 @@ class Secrets(Case):
             self.assertNotIn(secret, text, name)
         for request in simulator.requests():
             self.assertNotIn(secret, request["body"])
+
+    def test_the_search_itself(self):
+        """What run.py looks for at the end is found where it is."""
+        class Some(Traces):
+            secrets, outputs = set(), []
+        Some.add_secret("line-one-0123456789\nline-two-0123456789\n")
+        Some.outputs.append(("a log", "so: line-one-0123456789 it is"))
+        self.assertEqual(len(Some.found()), 1)
+        Some.outputs[0] = ("a log", "so: line-two-0123456789 it is")
+        self.assertEqual(Some.found(), [])
 
     def with_token(self, rules, status):
         simulator, machine = self.pair({"endpoint": rules}, report={"deadline": "1s", "to": {
@@ -207,6 +425,7 @@ class Secrets(Case):
 
     def test_address_with_a_secret(self):
         simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"})
+        Traces.add_secret(SECRET)
         url = simulator.endpoint + f"/hooks/{SECRET}?key={SECRET}"
         machine.write("/etc/muster/conf.d/1.json", {"report": {"to": {"scaler": {"url": url}}}})
         outcome = self.ends(machine.run("run", "--log-level", "debug"), 3)

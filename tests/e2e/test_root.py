@@ -23,8 +23,9 @@ class Root(Case):
         self.assertEqual((finding["status"], finding["gating"]), ("pass", True), finding)
         self.assertIn("writes", finding["message"])
         self.assertGreater(finding["evidence"]["slowest_writes_seconds"], 0)
-        # The folder is the agent's own; the file is gone.
-        self.assertEqual(machine.list("/var/lib/muster"), [])
+        # The folder is the agent's own; the file is gone, and so is the report that was delivered.
+        self.assertEqual(machine.list("/var/lib/muster"), ["history", "spool"])
+        self.assertEqual(machine.list("/var/lib/muster/spool"), [])
 
     def test_is_not_written_by_those_who_look(self):
         simulator, machine = self.pair(mode="observe")

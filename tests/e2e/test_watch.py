@@ -226,7 +226,8 @@ class Watch(Case):
         idle = lambda: int(open(f"/proc/{process.pid}/stat", encoding="utf-8").read().split()[19])
         self.assertTrue(wait_for(lambda: idle() == 1))  # threads: none is left
         after = measured()
-        self.assertLess(after[0], before[0] + 512, (before, after))  # KiB
+        # KiB. Each thread that runs beside the others for the first time leaves its stack to the next one.
+        self.assertLess(after[0], before[0] + 1024, (before, after))
         self.assertLessEqual(after[1], before[1] + 2, (before, after))
         self.stops(machine, process)
 

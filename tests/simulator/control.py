@@ -9,11 +9,12 @@ import time
 
 import script as scripts
 from answer import Answer
+from metadata_tree import build_tree
 from rules import Rules, ScriptError
 
 
 class Control:
-    """GET /_simulator/state; POST /_simulator/script; POST /_simulator/reset."""
+    """GET /_simulator/state and secrets; POST /_simulator/script; POST /_simulator/reset."""
 
     server_name = "muster-simulator"
 
@@ -24,6 +25,7 @@ class Control:
 
     def respond(self, request, changes=None):
         doors = {("GET", "/_simulator/state"): self._state,
+                 ("GET", "/_simulator/secrets"): self._secrets,
                  ("POST", "/_simulator/script"): self._swap,
                  ("POST", "/_simulator/reset"): self._reset}
         door = doors.get((request.method, request.path))
@@ -41,7 +43,19 @@ class Control:
                                        gate=service.rules.gate()[0],
                                        rules_age=round(service.rules.age(), 3))
         state["metadata"]["tokens"] = self.metadata.handler.tokens.snapshot()
+        state["endpoint"]["decisions"] = list(self.endpoint.handler.decisions)
         return _json(200, state)
+
+    def _secrets(self, request):
+        """What is served here and may be in no log and no file: a test greps for it."""
+        tree = build_tree(self.metadata.handler.instance)
+        identity = tree["dynamic"]["instance-identity"]
+        found = [identity[name] for name in ("signature", "rsa2048", "pkcs7") if identity.get(name)]
+        roles = tree["meta-data"].get("iam", {}).get("security-credentials", {})
+        for role in roles.values():
+            role = role.get("$json", {}) if isinstance(role, dict) else {}
+            found += [role[name] for name in ("SecretAccessKey", "Token") if name in role]
+        return _json(200, found + list(self.metadata.handler.tokens.ends))
 
     def _swap(self, request):
         """What the posted script names is changed, the rest goes on as it was:

@@ -13,9 +13,35 @@ class Endpoint:
 
     server_name = "muster-simulator"
 
+    def __init__(self, receiver=None):
+        """`receiver`: JSON, what a scaler's side is to be like; none: reports are taken and no more."""
+        self.decisions = []
+        self.lock = threading.Lock()
+        self.receiver = None
+        if receiver:
+            from receiver import Receiver
+            self.receiver = Receiver(self.decide, **json.loads(receiver))
+            threading.Thread(target=self.tick, daemon=True).start()
+
+    def decide(self, instance, why):
+        self.decisions.append({"time": time.time(), "recreate": instance, "why": why})
+
+    def tick(self):
+        while True:
+            time.sleep(0.2)
+            with self.lock:
+                self.receiver.tick()
+
     def respond(self, request, changes=None):
         if request.method not in ("POST", "PUT"):
             return error_answer(405)
+        if self.receiver:
+            try:
+                report = json.loads(request.body)
+                with self.lock:
+                    self.receiver.take(report, request.header("Idempotency-Key"))
+            except (ValueError, KeyError, TypeError):
+                return error_answer(400)
         return Answer(200, '{"taken": true}\n', "application/json")
 
 

@@ -15,6 +15,7 @@ import select
 import signal
 import sys
 import threading
+import warnings
 
 import script as scripts
 from control import Control
@@ -41,6 +42,10 @@ def parse_arguments(arguments):
     parser.add_argument("--tls-key", metavar="FILE")
     parser.add_argument("--tls-client-ca", metavar="FILE",
                         help="and wants the client's certificate")
+    parser.add_argument("--tls-max", choices=("1.1", "1.2"), help="no later version")
+    parser.add_argument("--receiver", metavar="JSON",
+                        help="decide, too, as a scaler would: {\"most\": 2, \"window\": 600, "
+                             "\"first_word\": 300}; what it decides is in the control state")
     parser.add_argument("--exit-with-stdin", action="store_true",
                         help="end when standard input closes: no strays after a test")
     return parser.parse_args(arguments)
@@ -53,6 +58,11 @@ def make_tls(options):
     import ssl
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if options.tls_max:
+        warnings.simplefilter("ignore", DeprecationWarning)  # that it is old is the point
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = getattr(ssl.TLSVersion, "TLSv" + options.tls_max.replace(".", "_"))
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")  # Debian's OpenSSL speaks 1.1 at no other level
     context.load_cert_chain(options.tls_cert, options.tls_key)
     if options.tls_client_ca:
         context.load_verify_locations(options.tls_client_ca)
@@ -69,7 +79,7 @@ def make_services(options):
         Rules("metadata", script.get("metadata", [])),
         shorten=below_version, observe=RequestLog(options.log).observe)
     endpoint = Service(
-        "endpoint", options.endpoint_bind, options.endpoint_port, Endpoint(),
+        "endpoint", options.endpoint_bind, options.endpoint_port, Endpoint(options.receiver),
         Rules("endpoint", script.get("endpoint", [])),
         tls=make_tls(options), observe=Recorder(options.record).observe)
     control = Service("control", "127.0.0.1", options.control_port,

@@ -1,0 +1,102 @@
+"""Many boots of one machine: the agent is killed at random moments, and its endpoint fails at random.
+
+Processes and not one process with a fake clock: what is to be shown is that nothing is lost between two system
+calls, and only SIGKILL comes between those. 50 boots, 1,000 with MUSTER_SOAK; MUSTER_SEED repeats one.
+"""
+
+import json
+import os
+import random
+import signal
+import time
+import unittest
+
+from case import Case, waits
+from machine import configuration
+
+BOOTS = 1000 if os.environ.get("MUSTER_SOAK") else 50
+VERDICTS = ("ready", "failed")
+
+
+class Boots(Case):
+    def setUp(self):
+        self.seed = int(os.environ.get("MUSTER_SEED") or random.SystemRandom().randrange(2**31))
+        self.random = random.Random(self.seed)
+        self.simulator = self.simulator()
+        self.machine = self.machine(configuration(self.simulator, deadline="20s", report={"deadline": "1s"}))
+        self.killed = 0
+
+    def weather(self):
+        """How the endpoint is for a while."""
+        self.simulator.swap({"endpoint": self.random.choice((
+            [], [], [{"refuse": True}], [{"status": 503}], [{"blackhole": True}], [{"reset": "before"}],
+            [{"probability": 0.5, "seed": self.random.randrange(1000), "status": 500}],
+            [{"probability": 0.5, "seed": self.random.randrange(1000), "stall": 0}],
+            [{"delay": 0.3}]))})
+
+    def start(self, command, chance):
+        """Runs it; with that chance it is killed at some moment. True where it came to its end."""
+        process = self.machine.start(command)
+        if self.random.random() < chance:
+            time.sleep(self.random.uniform(0, 2.0))
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+                self.killed += 1
+        return self.machine.end(process).status >= 0
+
+    def boot(self):
+        """(boot, sequence) of its last verdict, where that was known to more than a process that died."""
+        boot_id = self.machine.reboot()
+        self.machine.write("/etc/muster/conf.d/50.json", {"checks": {"fate": {
+            "command": [self.random.choice(("/bin/true", "/bin/false"))], "recreate": True}}})
+        self.weather()
+        ended = self.start("run", 0.6)
+        if not ended and self.random.random() < 0.5:
+            ended = self.start("run", 0.3)
+        self.weather()
+        if self.random.random() < 0.7 or not ended:
+            ended = self.start("deliver", 0.3 if ended else 0) or ended
+        if not ended or not os.path.exists(self.machine.path("/run/muster/report.json")):
+            return None
+        report = self.machine.read_json("/run/muster/report.json")
+        self.assertEqual(report["boot_id"], boot_id)
+        return boot_id, report["sequence"]
+
+    @waits(120)
+    def test_each_last_verdict_arrives_once_and_in_order(self):
+        print(f"boots: {BOOTS}, seed {self.seed}", flush=True)
+        order, last = [], []
+        for _ in range(BOOTS):
+            verdict = self.boot()
+            order.append(self.machine.read("/run/.boot_id").strip())
+            last += [verdict] if verdict else []
+        self.simulator.swap({"endpoint": []})
+        order.append(self.machine.reboot())
+        self.machine.run("run")
+        self.ends(self.machine.run("deliver"), 0)
+        self.assertEqual(self.machine.list("/var/lib/muster/spool"), [])
+        self.judge(order, last)
+
+    def judge(self, order, last):
+        """As a receiver does that goes by (boot, sequence) and drops a key it has had."""
+        taken = self.simulator.taken()
+        seen, newest, twice = {}, (-1, 0), 0
+        for report in taken:
+            place = (order.index(report["boot_id"]), report["sequence"])
+            if place in seen:
+                twice += 1
+                self.assertEqual({**report, "superseded": None}, {**seen[place], "superseded": None})
+            seen[place] = report
+            if report["outcome"] in VERDICTS and place < newest and place[0] < newest[0]:
+                self.assertIs(report.get("superseded"), True, f"{place} after {newest}")
+            newest = max(newest, place)
+        arrived = {place for place, report in seen.items() if report["outcome"] in VERDICTS}
+        missing = [verdict for verdict in last if (order.index(verdict[0]), verdict[1]) not in arrived]
+        print(f"boots: {len(order)}, {self.killed} times killed, {len(last)} last verdicts, "
+              f"{len(arrived)} verdicts arrived, {twice} of {len(taken)} reports twice", flush=True)
+        self.assertEqual(missing, [], f"seed {self.seed}")
+        self.assertGreater(len(last), BOOTS // 3)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -62,39 +62,44 @@ bool is_one_of(std::string_view code, Names names) {
 }
 
 // botocore's own list of throttling codes (its data/_retry.json), and what the services add.
-constexpr std::string_view busy[] = {"BandwidthLimitExceeded",
-                        "EC2ThrottledException",
-                        "InternalError",
-                        "InternalFailure",
-                        "InternalServiceError",
-                        "LimitExceededException",
-                        "PriorRequestNotComplete",
-                        "ProvisionedThroughputExceededException",
-                        "RequestLimitExceeded",
-                        "RequestThrottled",
-                        "RequestThrottledException",
-                        "RequestTimeout",
-                        "ResourceContention", // autoscaling: two changes of one group at a time
-                        "ScalingActivityInProgress",
-                        "ServiceUnavailable",
-                        "SlowDown",
-                        "Throttling",
-                        "ThrottledException",
-                        "ThrottlingException",
-                        "TooManyRequestsException",
-                        "TransactionInProgressException",
-                        "Unavailable"};
+constexpr std::string_view busy[] = {
+    "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "InternalError",
+    "InternalFailure",
+    "InternalServiceError",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestTimeout",
+    "ResourceContention", // autoscaling: two changes of one group at a time
+    "ScalingActivityInProgress",
+    "ServiceUnavailable",
+    "SlowDown",
+    "Throttling",
+    "ThrottledException",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+    "Unavailable"};
 
 // cfn-signal tries these for ever: IAM needs a while to tell its services of a new key. EC2 says
 // AuthFailure for it, and does not know the instance itself for more than a minute (why.md).
 constexpr std::string_view not_known_yet[] = {"InvalidClientTokenId", "UnrecognizedClientException",
-                                 "InvalidAccessKeyId", "AuthFailure", "InvalidInstanceID.NotFound"};
+                                              "InvalidAccessKeyId", "AuthFailure",
+                                              "InvalidInstanceID.NotFound"};
 
-constexpr std::string_view of_the_clock[] = {"RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture",
-                                "SignatureDoesNotMatch", "InvalidSignatureException"};
-constexpr std::string_view over[] = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"};
-constexpr std::string_view no_permission[] = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation",
-                                 "NotAuthorized", "AuthorizationError"};
+constexpr std::string_view of_the_clock[] = {"RequestTimeTooSkewed", "RequestExpired",
+                                             "RequestInTheFuture", "SignatureDoesNotMatch",
+                                             "InvalidSignatureException"};
+constexpr std::string_view over[] = {"ExpiredToken", "ExpiredTokenException",
+                                     "TokenRefreshRequired"};
+constexpr std::string_view no_permission[] = {"AccessDenied", "AccessDeniedException",
+                                              "UnauthorizedOperation", "NotAuthorized",
+                                              "AuthorizationError"};
 
 Result<const Element*> result_of(const Result<Element>& root, std::string_view result,
                                  std::string_view list) {

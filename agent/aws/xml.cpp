@@ -22,12 +22,22 @@ bool is_name(std::string_view name) {
 
 void append_utf8(std::string& text, std::uint32_t code) {
     const auto put = [&](std::uint32_t byte) { text += static_cast<char>(byte); };
-    if (code < 0x80) return put(code);
-    if (code < 0x800) return put(0xc0 | code >> 6), put(0x80 | (code & 0x3f));
-    if (code < 0x10000)
-        return put(0xe0 | code >> 12), put(0x80 | (code >> 6 & 0x3f)), put(0x80 | (code & 0x3f));
-    put(0xf0 | code >> 18), put(0x80 | (code >> 12 & 0x3f)), put(0x80 | (code >> 6 & 0x3f)),
-        put(0x80 | (code & 0x3f));
+    const auto put_rest = [&](unsigned shift) { put(0x80 | (code >> shift & 0x3f)); };
+    if (code < 0x80) {
+        put(code);
+    } else if (code < 0x800) {
+        put(0xc0 | code >> 6);
+        put_rest(0);
+    } else if (code < 0x10000) {
+        put(0xe0 | code >> 12);
+        put_rest(6);
+        put_rest(0);
+    } else {
+        put(0xf0 | code >> 18);
+        put_rest(12);
+        put_rest(6);
+        put_rest(0);
+    }
 }
 
 /// "amp", "#38", "#x26"
@@ -35,7 +45,9 @@ bool append_entity(std::string& text, std::string_view name) {
     constexpr std::pair<std::string_view, char> known[] = {
         {"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}};
     for (const auto& [known_name, c] : known) {
-        if (name == known_name) return text += c, true;
+        if (name != known_name) continue;
+        text += c;
+        return true;
     }
     if (!name.starts_with('#')) return false;
     const bool hex = name.starts_with("#x");
@@ -131,11 +143,11 @@ class Reader {
     /// Up to and with the end tag.
     bool content(Element& into, std::size_t depth) {
         while (true) {
-            const auto text =
-                without_entities(rest_.substr(0, std::min(rest_.find('<'), rest_.size())));
+            const auto end = std::min(rest_.find('<'), rest_.size());
+            const auto text = without_entities(rest_.substr(0, end));
             if (!text) return false;
             into.text += *text;
-            rest_.remove_prefix(std::min(rest_.find('<'), rest_.size()));
+            rest_.remove_prefix(end);
             if (take("</")) {
                 const auto name = until(">");
                 into.text = probes::trimmed(into.text);

@@ -199,14 +199,20 @@ class AutoScaling : public AwsSink {
     // --- what is done
 
     Outcome<void> beat(const Target& to, Deadline deadline) {
-        if (to.hook.empty()) return client_.warm("autoscaling", deadline), Outcome<void>();
+        if (to.hook.empty()) {
+            client_.warm("autoscaling", deadline);
+            return {};
+        }
         const auto sent = client_.call(record_heartbeat(to), deadline);
         if (sent || nothing_waits(sent.error())) return {};
         return std::unexpected(sink_error(sent.error()));
     }
 
     Outcome<void> approve(const Target& to, Deadline deadline) {
-        if (to.hook.empty()) return log_nothing_done(config_, "no launch hook"), Outcome<void>();
+        if (to.hook.empty()) {
+            log_nothing_done(config_, "no launch hook");
+            return {};
+        }
         const auto answered = answer(to, true, deadline);
         if (!answered) return std::unexpected(answered.error());
         if (!*answered) log_nothing_done(config_, "the hook " + to.hook + " does not wait");

@@ -29,7 +29,7 @@ class Panel {
     Panel(Picture& picture, const Advice& advice, double y)
         : picture_(picture), advice_(advice), y_(y) {
         const auto& steps = advice.survival.steps();
-        first_ = std::max(0.001, *advice.survival.quantile(0)) / 1.3;
+        first_ = std::max(0.001, advice.survival.quantile(0).value_or(0)) / 1.3;
         last_ = std::max({steps.back().at, advice.deadline, first_ * 2}) * 1.15;
         least_ = 0.5 / advice.survival.count();
     }

@@ -38,7 +38,8 @@ std::string lines_text(const Collected& collected) {
 
 std::string quantiles_text(const Survival& survival) {
     std::string head = fmt::format("  {:<12}{:>7}", "found by", "least");
-    std::string row = fmt::format("  {:<12}{:>7}", "seconds", short_time(*survival.quantile(0)));
+    std::string row =
+        fmt::format("  {:<12}{:>7}", "seconds", short_time(survival.quantile(0).value_or(0)));
     for (const double share : quantiles) {
         const auto time = survival.quantile(share);
         head += fmt::format("{:>7}", fmt::format("{:g}%", share * 100));

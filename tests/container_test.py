@@ -258,7 +258,7 @@ class Container(unittest.TestCase):
 
     def test_5_it_is_killed(self):
         """By the kernel for want of memory, say; here at its first check."""
-        self.configure(checks={"kill": {"command": ["/bin/sh", "-c", "kill -9 $(pgrep -xo muster)"]}})
+        self.configure(checks={"kill": {"command": ["/bin/sh", "-c", "kill -9 $(/bin/systemctl show -P MainPID muster.service)"]}})
         boot = self.boot()
         self.assertEqual(boot.outcomes(), ["in-progress", "failed"], boot.text("journal")[-4000:])
         reason = boot.reports()[-1]["reason"]

@@ -58,8 +58,9 @@ std::string journal_entry(std::string_view message, int priority,
 bool send_to_journal(const char* socket, std::string_view entry) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (std::strlen(socket) >= sizeof(address.sun_path)) return false;
-    std::strcpy(address.sun_path, socket);
+    const std::string_view path = socket;
+    if (path.size() >= sizeof(address.sun_path)) return false;
+    std::memcpy(address.sun_path, path.data(), path.size());
     // A socket for each entry: helpers close all descriptors but their own, and one that is kept
     // would then be the number of something else.
     const Fd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));

@@ -54,8 +54,8 @@ ROWS = [
      "expected"),
     ("sink of no type", '{"report": {"to": {"b": {"path": "/x"}}}}', "report.to.b.type",
      '"webhook"'),
-    ("sink of a later part", '{"report": {"to": {"b": {"type": "sqs", "queue_url": "https://x/"}}}}',
-     "report.to.b", "not supported yet"),
+    ("queue without TLS", '{"report": {"to": {"b": {"type": "sqs", "queue_url": "http://x/"}}}}',
+     "report.to.b.queue_url", "https://"),
     ("ca_file without https", '{"report": {"to": {"scaler": {"ca_file": "/x"}}}}',
      "report.to.scaler.ca_file", "http://"),
     ("identity without https", '{"report": {"to": {"scaler": {"identity": true}}}}',
@@ -182,10 +182,10 @@ class Usage(Case):
         for words, text in ((["rnu"], '"rnu"'), ([], "no command"), (["run", "--frob"], "--frob"),
                             (["run", "now"], '"now"'), (["run", "--config"], "--config"),
                             (["--log-level", "loud", "run"], '"loud"'),
-                            (["tune"], "not supported yet"), (["config", "--json"], "--json"),
+                            (["tune"], "expected files"), (["config", "--json"], "--json"),
                             (["probe", "disk"], '"disk"'),
                             (["run", "--test"], "--test for run"),
-                            (["status", "--svg", "x"], "not supported yet")):
+                            (["status", "--svg"], "--svg")):
             with self.subTest(words):
                 outcome = self.ends(machine.run(*words), 2)
                 self.assertEqual(outcome.out, "")

@@ -24,7 +24,7 @@ struct Journal {
         path = folder + "/socket";
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
-        std::strcpy(address.sun_path, path.c_str());
+        std::memcpy(address.sun_path, path.data(), path.size());
         REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) ==
                 0);
     }

@@ -142,7 +142,6 @@ Leftovers read_leftovers(const Spool& spool, const Files& files, const Clock& cl
         }
         if (worth != Worth::send) continue;
         auto kept = entry;
-        kept.message.late = true;
         if (is_void(entry, content.entries, statements, latest, here))
             kept.message.body = superseded(kept.message.body);
         leftovers.entries.push_back(std::move(kept));

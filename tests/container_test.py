@@ -22,7 +22,7 @@ SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "muster", "container-bookworm-1")
 PATIENCE = 400  # seconds for a boot of a machine that has a lot to do
 UNITS = ("muster.service", "muster-cloud-init.service", "muster-storage.target", "muster-ready.target",
-         "muster-reached@ready.service", "muster-watch.service", "muster-deliver.timer", "application.service",
+         "muster-reached@ready.service", "muster-watch.service", "muster-deliver.timer", "muster-deliver.service", "application.service",
          "needs-disks.service", "cloud-init.service")
 SHOWN = "ActiveState,SubState,Result,ExecMainStatus,ExecMainStartTimestampMonotonic,ExecMainExitTimestampMonotonic"
 
@@ -247,12 +247,16 @@ class Container(unittest.TestCase):
 
     def test_4_the_endpoint_is_down(self):
         self.configure()
-        boot = self.boot(script={"endpoint": [{"refuse": True}]})
+        boot = self.boot("systemctl start muster-deliver.service; echo $? >/result/delivered",
+                         script={"endpoint": [{"refuse": True}]})
         self.assertEqual(boot.outcomes(), [])
         self.assertEqual(boot.active("muster-ready.target", "application.service", "needs-disks.service"),
                          ["active"] * 3)
+        for name in ("muster.service", "muster-deliver.service"):
+            unit = boot.unit(name)
+            self.assertEqual((name, unit["Result"], unit["ExecMainStatus"]), (name, "success", "3"))
+        self.assertEqual(boot.text("delivered"), "0\n")
         unit = boot.unit("muster.service")
-        self.assertEqual((unit["Result"], unit["ExecMainStatus"]), ("success", "3"))
         self.assertLess(int(boot.unit("application.service")["ExecMainStartTimestampMonotonic"]),
                         int(unit["ExecMainExitTimestampMonotonic"]), "it did not wait for the delivery")
 
@@ -286,9 +290,10 @@ class Container(unittest.TestCase):
 
     def test_8_a_newer_key(self):
         self.configure(tomorrow={"better": True})
-        boot = self.boot()
-        self.assertEqual(boot.outcomes(), ["in-progress", "ready"])
-        self.assertIn("config-unknown-key", json.dumps(boot.reports()[-1]["findings"]))
+        boot = self.boot("systemctl start muster-watch.service; systemctl reload muster-watch.service")
+        self.assertEqual(boot.outcomes()[:2], ["in-progress", "ready"])
+        self.assertEqual(boot.active("muster-watch.service"), ["active"])
+        self.assertIn("config-unknown-key", json.dumps(boot.reports()[1]["findings"]))
 
     def test_9_cloud_init_fails(self):
         self.configure()

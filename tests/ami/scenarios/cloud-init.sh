@@ -2,6 +2,7 @@
 # after it is an instance's. DMI as on Nitro, metadata at 169.254.169.254, Debian's cloud-init with the EC2 data source,
 # user-data with the key `muster`, NVMe disks that are there when the machine boots, an endpoint outside of it.
 #
+# Not run to its end yet: eight boots need a machine that is not shared (tests/container_test.py has all but the disks).
 # Not tested by this: how EC2's own network comes up (it is configured here), and a PCI bus.
 #: disks 2
 #: ebs 1

@@ -100,6 +100,14 @@ std::string_view tls_refusal(std::string_view why) {
     return "";
 }
 
+/// With TLS 1.3 a server looks at our certificate, or the lack of it, when we are sending already.
+/// Its alert may then come too late to be read, and all that is seen is that it hung up.
+std::string_view tls_hint(CURLcode code, std::string_view url) {
+    const bool hung_up = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR;
+    if (!hung_up || !url.starts_with("https:")) return "";
+    return " (a server that demands a client certificate, or does not accept ours, may do so)";
+}
+
 Errc to_errc(CURLcode code, bool cancelled) {
     switch (code) {
     case CURLE_COULDNT_CONNECT: return Errc::refused;
@@ -310,7 +318,8 @@ class CurlClient : public HttpClient {
                                                   shown(request.url), meaning, why));
         }
         return fail(has_no_route(code) ? Errc::unreachable : to_errc(code, cancelled),
-                    fmt::format("{} {}: {}", request.method, shown(request.url), why));
+                    fmt::format("{} {}: {}{}", request.method, shown(request.url), why,
+                                tls_hint(code, request.url)));
     }
 
     [[nodiscard]] bool has_no_route(CURLcode code) const {

@@ -181,10 +181,11 @@ class Usage(Case):
         for words, text in ((["rnu"], '"rnu"'), ([], "no command"), (["run", "--frob"], "--frob"),
                             (["run", "now"], '"now"'), (["run", "--config"], "--config"),
                             (["--log-level", "loud", "run"], '"loud"'),
-                            (["tune"], "not supported yet"), (["config", "--json"], "--json"),
+                            (["tune"], "expected files"), (["config", "--json"], "--json"),
                             (["probe", "disk"], '"disk"'),
                             (["deliver", "--test"], "not supported yet"),
-                            (["status", "--svg", "x"], "not supported yet")):
+                            (["run", "--svg", "x"], "--svg"),
+                            (["status", "--svg"], "--svg")):
             with self.subTest(words):
                 outcome = self.ends(machine.run(*words), 2)
                 self.assertEqual(outcome.out, "")

@@ -16,7 +16,7 @@ class BlockWatch {
 };
 
 /// Listens to the kernel's uevents (netlink, before udev has had them, so nobody waits for udev),
-/// which can be lost: `until` is when to look anyway. Where it can't, it says ten times a second so.
+/// which can be lost: `until` is when to look anyway. Where it can't, it returns each 100 ms.
 [[nodiscard]] std::unique_ptr<BlockWatch> watch_block_devices();
 
 } // namespace muster

@@ -184,7 +184,8 @@ class Usage(Case):
                             (["--log-level", "loud", "run"], '"loud"'),
                             (["tune"], "expected files"), (["config", "--json"], "--json"),
                             (["probe", "disk"], '"disk"'),
-                            (["run", "--test"], "--test for run"),
+                            (["deliver", "--test"], "not supported yet"),
+                            (["run", "--svg", "x"], "--svg"),
                             (["status", "--svg"], "--svg")):
             with self.subTest(words):
                 outcome = self.ends(machine.run(*words), 2)

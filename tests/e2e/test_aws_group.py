@@ -112,7 +112,9 @@ class Group(Launched):
         _, machine = self.instance(cloud, SINK, script=NO_TAGS | {"instance": {
             "tags": None, "autoscaling": {"target-lifecycle-state": "InService"}}})
         outcome = self.muster(machine, 3)
-        self.assertIn("does not list " + INSTANCE + " (yet)", outcome.err)
+        # Which of the calls the last try, cut short by the deadline, came to is up to the moment.
+        self.assertNotIn("in no Auto Scaling group", outcome.err)
+        self.assertGreater(len(cloud.done("DescribeAutoScalingInstances")), 1)
         cloud.autoscaling.launch("workers", INSTANCE, ("boot",))
         self.muster(machine, 0, "deliver")
         self.assertEqual(cloud.autoscaling.instances[INSTANCE]["state"], "InService")

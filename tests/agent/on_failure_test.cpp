@@ -69,7 +69,7 @@ TEST_CASE_METHOD(Fixture, "on failure: only where a scaler would end it, too") {
 }
 
 TEST_CASE_METHOD(Fixture, "on failure: none is the default") {
-    config = {};
+    config.on_failure = {};
     fail_so();
     CHECK(power_offs == 0);
     CHECK(waited == 0s);

@@ -184,7 +184,7 @@ class Usage(Case):
                             (["--log-level", "loud", "run"], '"loud"'),
                             (["tune"], "expected files"), (["config", "--json"], "--json"),
                             (["probe", "disk"], '"disk"'),
-                            (["deliver", "--test"], "not supported yet"),
+                            (["run", "--test"], "--test for run"),
                             (["run", "--svg", "x"], "--svg"),
                             (["status", "--svg"], "--svg")):
             with self.subTest(words):

@@ -271,7 +271,7 @@ class OnFailure(Case):
         _, machine = self.pair(**{**self.ON, "on_failure": {"action": "poweroff", "delay": "40s"}})
         process = machine.start("run")
         self.assertTrue(wait_for(lambda: os.path.exists(machine.path("/run/muster/status.json")) and
-                                 machine.read_json("/run/muster/status.json")["deliveries"]))
+                                 machine.read_json("/run/muster/status.json").get("deliveries")))
         time.sleep(0.5)
         process.terminate()
         outcome = self.ends(machine.end(process), 1)

@@ -1,7 +1,7 @@
 # The agent is killed (-9) at random moments of its work; the next run always ends ready.
 #: disks 4
 #: time 300
-#: variants rounds=10
+#: variants rounds=5
 #: soak rounds=100,time=3000
 #: boot
 configure '{ "ephemeral": { "expect": 4 } }'

@@ -6,6 +6,7 @@
 #include "agent/run.h"
 #include "agent/session.h"
 #include "agent/standing.h"
+#include "agent/sys/fields.h"
 #include "agent/sys/lock.h"
 #include "agent/sys/log.h"
 
@@ -27,8 +28,8 @@ std::string how_it_ended() {
 }
 
 bool has_verdict(const nlohmann::json& status) {
-    const auto outcome = status.is_object() ? status.find("outcome") : status.end();
-    return outcome != status.end() && (*outcome == "ready" || *outcome == "failed");
+    const auto outcome = fields::text(status, "outcome");
+    return outcome == "ready" || outcome == "failed";
 }
 
 } // namespace

@@ -19,7 +19,8 @@ struct Hold {
 /// Held while `hold.file` is there, or the instance has the tag `hold.tag`, whatever its value
 /// (instance tags in metadata are off by default: then there is none; EC2 User Guide, "Work with
 /// instance tags in instance metadata"). The file is on a tmpfs, so looking for it never hangs; the
-/// tag is asked for until there is an answer, or the deadline.
+/// tag is asked for until there is an answer, or the deadline; that there are no tags at all is
+/// believed when it was said for two seconds.
 ///
 /// A tag that can't be asked for holds nothing. A hold keeps a broken machine for somebody who
 /// looks at it; a machine without metadata that nobody holds must still come to its end, or it is

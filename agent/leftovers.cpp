@@ -31,15 +31,6 @@ bool is_of_watch(const std::string& outcome) {
     return outcome == "degraded" || outcome == "recovered";
 }
 
-/// The instance that the report is of; "" where it does not say.
-std::string instance_of(const std::string& body) {
-    const auto report = Json::parse(body, nullptr, false);
-    const auto instance = report.is_object() ? report.find("instance") : report.end();
-    const bool told = report.is_object() && instance != report.end() && instance->is_object();
-    const auto id = told ? instance->find("id") : report.end();
-    return told && id != instance->end() && id->is_string() ? id->get<std::string>() : "";
-}
-
 /// Whether a later report is known, be it delivered or in the spool too.
 bool is_void(const SpoolEntry& entry, const std::vector<SpoolEntry>& all,
              const std::vector<Statement>& statements, const std::optional<Statement>& latest,
@@ -79,14 +70,13 @@ std::string superseded(const std::string& body) {
 Here here_and_now(const Files& files) {
     Here here{.boot_id = files.read_value("/proc/sys/kernel/random/boot_id").value_or(""),
               .instance_id = probes::firmware_instance_id(files)};
-    if (here.instance_id.empty()) here.instance_id = instance_of(latest_report(files).dump());
+    if (here.instance_id.empty())
+        here.instance_id = facts_of(latest_report(files).dump()).instance_id;
     return here;
 }
 
 bool may_be_acted_on(const SpoolEntry& entry, const Here& here) {
-    const auto report = Json::parse(entry.message.body, nullptr, false);
-    return entry.boot_id == here.boot_id && is_verdict(outcome_of(entry.message.body)) &&
-           report.is_object() && !report.contains("superseded");
+    return is_current_verdict(facts_of(entry.message.body), here);
 }
 
 namespace {
@@ -99,7 +89,7 @@ Worth worth_of(const SpoolEntry& entry, const Here& here, const Clock& clock) {
         log::warning("too old, dropped", {{"name", entry.name}});
         return Worth::drop;
     }
-    const auto instance = instance_of(entry.message.body);
+    const auto instance = facts_of(entry.message.body).instance_id;
     if (entry.boot_id == here.boot_id || instance.empty()) return Worth::send;
     if (entry.far && here.instance_id.empty()) {
         log::warning("whose report this is can't be told yet, so it is left alone",

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/sinks/facts.h"
 #include "agent/spool.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/files.h"
@@ -32,11 +33,7 @@ struct Statement {
 /// The report with `superseded` in it.
 [[nodiscard]] std::string superseded(const std::string& body);
 
-/// The machine and the boot that ask.
-struct Here {
-    std::string boot_id;     ///< "" where unknown
-    std::string instance_id; ///< "" where neither the firmware nor this boot's verdict told
-};
+/// `instance_id`: of the firmware, or of this boot's verdict.
 [[nodiscard]] Here here_and_now(const Files& files);
 
 /// Whether a sink that acts may have it: nothing but a verdict of this very boot that no later one

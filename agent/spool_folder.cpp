@@ -7,6 +7,8 @@
 #include <optional>
 #include <tuple>
 
+#include "agent/sys/fields.h"
+
 namespace muster {
 namespace {
 
@@ -128,10 +130,7 @@ void sort_entries(std::vector<SpoolEntry>& entries, const std::string& last) {
 }
 
 std::string outcome_of(const std::string& body) {
-    const auto report = Json::parse(body, nullptr, false);
-    const auto outcome = report.is_object() ? report.find("outcome") : report.end();
-    const bool told = outcome != report.end() && outcome->is_string();
-    return told ? outcome->get<std::string>() : "";
+    return fields::text(Json::parse(body, nullptr, false), "outcome");
 }
 
 bool is_verdict(const std::string& outcome) {

@@ -1,6 +1,7 @@
 #include "agent/standing.h"
 
 #include "agent/report.h"
+#include "agent/sys/fields.h"
 #include "agent/sys/log.h"
 
 namespace muster {
@@ -11,20 +12,10 @@ using Json = nlohmann::json;
 constexpr auto look_again = std::chrono::milliseconds(200);
 constexpr double grace = 60; // seconds
 
-std::string text_of(const Json& json, const char* key) {
-    const auto found = json.is_object() ? json.find(key) : json.end();
-    return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
-bool flag_of(const Json& json, const char* key, bool otherwise) {
-    const auto found = json.is_object() ? json.find(key) : json.end();
-    return found != json.end() && found->is_boolean() ? found->get<bool>() : otherwise;
-}
-
 std::optional<double> promised_by(const Json& status) {
-    const auto found = status.is_object() ? status.find("verdict_by_uptime") : status.end();
-    if (found == status.end() || !found->is_number()) return std::nullopt;
-    return found->get<double>();
+    const auto& found = fields::member(status, "verdict_by_uptime");
+    if (!found.is_number()) return std::nullopt;
+    return found.get<double>();
 }
 
 } // namespace
@@ -52,23 +43,23 @@ Json read_status(const Files& files) {
 }
 
 std::optional<bool> is_reached(const Json& status, Milestone milestone) {
-    const auto outcome = text_of(status, "outcome");
-    if (milestone == Milestone::storage && flag_of(status, "storage_ready", false)) return true;
+    const auto outcome = fields::text(status, "outcome");
+    if (milestone == Milestone::storage && fields::flag(status, "storage_ready", false))
+        return true;
     if (outcome == "ready") return true;
-    if (outcome == "failed") return !flag_of(status, "enforced", true);
+    if (outcome == "failed") return !fields::flag(status, "enforced", true);
     return std::nullopt;
 }
 
 Instance instance_of(const Json& status) {
-    const auto found = status.is_object() ? status.find("instance") : status.end();
-    const Json instance = found == status.end() ? Json() : *found;
-    return {.id = text_of(instance, "id"),
-            .type = text_of(instance, "type"),
-            .region = text_of(instance, "region"),
-            .zone = text_of(instance, "zone"),
-            .account = text_of(instance, "account"),
-            .image = text_of(instance, "image"),
-            .source = text_of(instance, "source")};
+    const auto& instance = fields::member(status, "instance");
+    return {.id = fields::text(instance, "id"),
+            .type = fields::text(instance, "type"),
+            .region = fields::text(instance, "region"),
+            .zone = fields::text(instance, "zone"),
+            .account = fields::text(instance, "account"),
+            .image = fields::text(instance, "image"),
+            .source = fields::text(instance, "source")};
 }
 
 bool wait_for(Milestone milestone, const Files& files, Clock& clock) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "agent/sys/fields.h"
 #include "agent/timeline_bars.h"
 
 namespace muster {
@@ -13,13 +14,7 @@ using Json = nlohmann::json;
 constexpr unsigned number_width = 15; // " 12.34    0.56 "
 
 std::string text_of(const Json& json, const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : "-";
-}
-
-double number_of(const Json& json, const char* key, double otherwise) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_number() ? found->get<double>() : otherwise;
+    return fields::text(json, key, "-");
 }
 
 /// Waiting is dotted, work is solid; never nothing at all.
@@ -76,9 +71,9 @@ std::string describe_report(const Json& report) {
                             text_of(finding, "message"));
     }
     for (const auto& wait : report.value("waits", Json::array())) {
-        text +=
-            fmt::format("  waited  {:.2f} s for {} ({} looks): {}\n", number_of(wait, "seconds", 0),
-                        text_of(wait, "for"), wait.value("polls", 0), text_of(wait, "outcome"));
+        text += fmt::format("  waited  {:.2f} s for {} ({} looks): {}\n",
+                            fields::number(wait, "seconds", 0), text_of(wait, "for"),
+                            wait.value("polls", 0), text_of(wait, "outcome"));
     }
     if (const auto counters = report.find("metadata"); counters != report.end()) {
         text += fmt::format("metadata: {} requests, {} retries, {} empty, {} disagreements",

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "agent/sys/fields.h"
+
 namespace muster {
 namespace {
 
@@ -13,14 +15,11 @@ constexpr double rounding = 0.0015;   // times are told in milliseconds
 constexpr std::size_t most_bars = 500;
 
 double number_of(const Json& json, const char* key, double otherwise) {
-    const auto found = json.find(key);
-    if (found == json.end() || !found->is_number()) return otherwise;
-    return std::clamp(found->get<double>(), 0.0, longest);
+    return std::clamp(fields::number(json, key, otherwise), 0.0, longest);
 }
 
 std::string text_of(const Json& json, const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : "-";
+    return fields::text(json, key, "-");
 }
 
 Json list_of(const Json& report, const char* key) {

@@ -7,6 +7,7 @@
 #include <span>
 
 #include "agent/aws/xml.h"
+#include "agent/sys/fields.h"
 #include "probes/text.h"
 
 namespace muster::aws {
@@ -29,11 +30,6 @@ std::optional<ServiceError> made(std::string_view code, std::string_view message
     return error;
 }
 
-std::string text_of(const Json& object, const char* name) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 /// "com.amazon.coral.service#AccessDeniedException", "X:http://..." -> the code alone
 std::string_view bare_code(std::string_view type) {
     type = type.substr(0, type.find(':'));
@@ -43,9 +39,9 @@ std::string_view bare_code(std::string_view type) {
 std::optional<ServiceError> from_json(std::string_view body) {
     const auto json = Json::parse(body, nullptr, false);
     if (!json.is_object()) return std::nullopt;
-    const auto message = text_of(json, "message");
-    return made(bare_code(text_of(json, "__type")),
-                message.empty() ? text_of(json, "Message") : message);
+    const auto message = fields::text(json, "message");
+    return made(bare_code(fields::text(json, "__type")),
+                message.empty() ? fields::text(json, "Message") : message);
 }
 
 std::optional<ServiceError> from_xml(std::string_view body) {
@@ -176,8 +172,8 @@ Result<std::optional<ServiceError>> parse_put_events(std::string_view body) {
                                                  probes::excerpt(body)));
     }
     const auto& entry = entries->front();
-    if (!text_of(entry, "EventId").empty()) return std::nullopt;
-    auto error = made(text_of(entry, "ErrorCode"), text_of(entry, "ErrorMessage"));
+    if (!fields::text(entry, "EventId").empty()) return std::nullopt;
+    auto error = made(fields::text(entry, "ErrorCode"), fields::text(entry, "ErrorMessage"));
     if (!error) return fail(Errc::malformed, "expected EventId or ErrorCode, found neither");
     return error;
 }

@@ -38,10 +38,10 @@ void log_nothing_done(const SinkConfig& config, const std::string& why) {
     log::info("nothing is done", {{"sink", config.name}, {"why", why}});
 }
 
-std::expected<HereAndNow, SinkError> AwsSink::here(Deadline deadline) {
+std::expected<Here, SinkError> AwsSink::here(Deadline deadline) {
     const auto place = around_.place(deadline);
     if (!place) return std::unexpected(worth_another_try(place.error()));
-    return HereAndNow{.boot_id = boot_id_, .instance_id = place->instance_id};
+    return Here{.boot_id = boot_id_, .instance_id = place->instance_id};
 }
 
 std::expected<Judgement, SinkError> AwsSink::judged(const Message& message, Deadline deadline) {
@@ -72,12 +72,11 @@ std::expected<std::string, SinkError> AwsSink::configured_or_tag(const std::stri
     if (found) return std::move(*found);
     if (found.error().code != Errc::absent)
         return std::unexpected(worth_another_try(found.error()));
-    return std::unexpected(SinkError{
-        .error = {Errc::absent,
-                  fmt::format("report.to.{}.{} is not set, and metadata has no tag {}: set it, or "
-                              "allow instance tags in the instance's metadata options",
-                              config_.name, key, tag)},
-        .final = true});
+    // Not for good: one 404 is no proof, and there may be tags a moment later.
+    return std::unexpected(worth_another_try(
+        {Errc::absent, fmt::format("report.to.{}.{} is not set, and metadata has no tag {}: set "
+                                   "it, or allow instance tags in the instance's metadata options",
+                                   config_.name, key, tag)}));
 }
 
 } // namespace muster

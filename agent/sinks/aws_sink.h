@@ -29,7 +29,7 @@ class AwsSink : public Sink {
     explicit AwsSink(AwsParts parts);
 
     [[nodiscard]] Deadline within(Duration limit) const { return Deadline::in(clock_, limit); }
-    [[nodiscard]] std::expected<HereAndNow, SinkError> here(Deadline deadline);
+    [[nodiscard]] std::expected<Here, SinkError> here(Deadline deadline);
     /// With `facts` of this boot's failure it is asked whether the machine is held.
     [[nodiscard]] std::expected<Judgement, SinkError> judged(const Message& message,
                                                              Deadline deadline);

@@ -2,30 +2,20 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/sys/fields.h"
+
 namespace muster {
 namespace {
 
 using Json = nlohmann::json;
 using Act = Judgement::Act;
 
-std::string text_of(const Json& object, const char* name) {
-    const auto found = object.is_object() ? object.find(name) : object.end();
-    return object.is_object() && found != object.end() && found->is_string()
-               ? found->get<std::string>()
-               : "";
-}
-
-bool flag_of(const Json& object, const char* name, bool otherwise) {
-    const auto found = object.find(name);
-    return found != object.end() && found->is_boolean() ? found->get<bool>() : otherwise;
-}
-
 /// Why it is about something else than this machine now; "" where it is not.
-std::string out_of_place(const Facts& facts, const HereAndNow& here) {
+std::string out_of_place(const Facts& facts, const Here& here) {
     if (facts.boot_id != here.boot_id) return "it is of another boot";
     if (facts.superseded) return "a later one is known";
-    if (!facts.instance_id.empty() && facts.instance_id != here.instance_id)
-        return "it is of another instance";
+    const bool known = !facts.instance_id.empty() && !here.instance_id.empty();
+    if (known && facts.instance_id != here.instance_id) return "it is of another instance";
     return "";
 }
 
@@ -33,24 +23,21 @@ std::string out_of_place(const Facts& facts, const HereAndNow& here) {
 
 Facts facts_of(const std::string& body) {
     const auto report = Json::parse(body, nullptr, false);
-    if (!report.is_object()) return {};
-    const auto instance = report.find("instance");
-    const auto reason = report.find("reason");
-    return {.outcome = text_of(report, "outcome"),
-            .boot_id = text_of(report, "boot_id"),
-            .instance_id = instance == report.end() ? "" : text_of(*instance, "id"),
-            .reason = reason == report.end() ? "" : text_of(*reason, "code"),
-            .time = text_of(report, "time"),
-            .recreate = flag_of(report, "recreate", false),
-            .enforced = flag_of(report, "enforced", true),
-            .superseded = flag_of(report, "superseded", false)};
+    return {.outcome = fields::text(report, "outcome"),
+            .boot_id = fields::text(report, "boot_id"),
+            .instance_id = fields::text(fields::member(report, "instance"), "id"),
+            .reason = fields::text(fields::member(report, "reason"), "code"),
+            .time = fields::text(report, "time"),
+            .recreate = fields::flag(report, "recreate", false),
+            .enforced = fields::flag(report, "enforced", true),
+            .superseded = fields::flag(report, "superseded", false)};
 }
 
 bool is_of_a_boot(const Facts& facts) {
     return facts.outcome == "in-progress" || facts.outcome == "ready" || facts.outcome == "failed";
 }
 
-Judgement judge(const Facts& facts, bool fresh, const HereAndNow& here, const Hold& hold) {
+Judgement judge(const Facts& facts, bool fresh, const Here& here, const Hold& hold) {
     if (const auto why = out_of_place(facts, here); !why.empty()) return {Act::nothing, why};
     if (facts.outcome == "in-progress") return {Act::wait, ""};
     if (facts.outcome == "ready") return {Act::approve, ""};
@@ -62,7 +49,7 @@ Judgement judge(const Facts& facts, bool fresh, const HereAndNow& here, const Ho
     return {Act::condemn, ""};
 }
 
-bool is_current_verdict(const Facts& facts, const HereAndNow& here) {
+bool is_current_verdict(const Facts& facts, const Here& here) {
     return out_of_place(facts, here).empty() &&
            (facts.outcome == "ready" || facts.outcome == "failed");
 }

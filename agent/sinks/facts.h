@@ -25,9 +25,9 @@ struct Facts {
 [[nodiscard]] bool is_of_a_boot(const Facts& facts);
 
 /// The boot and the machine that ask.
-struct HereAndNow {
-    std::string boot_id;
-    std::string instance_id;
+struct Here {
+    std::string boot_id;     ///< "" where unknown
+    std::string instance_id; ///< "" where unknown: then what names another one can't be told
 };
 
 /// What a sink that acts is to make of a report.
@@ -46,10 +46,9 @@ struct Judgement {
 /// that `run` itself has just given: what comes late, or from `watch`, does not. In mode "observe",
 /// and while the machine is held, a failure is approved: nobody is condemned, and a group is not
 /// kept waiting for an answer.
-[[nodiscard]] Judgement judge(const Facts& facts, bool fresh, const HereAndNow& here,
-                              const Hold& hold);
+[[nodiscard]] Judgement judge(const Facts& facts, bool fresh, const Here& here, const Hold& hold);
 
 /// A verdict of this boot and instance, the latest that is known.
-[[nodiscard]] bool is_current_verdict(const Facts& facts, const HereAndNow& here);
+[[nodiscard]] bool is_current_verdict(const Facts& facts, const Here& here);
 
 } // namespace muster

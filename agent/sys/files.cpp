@@ -141,15 +141,19 @@ Result<std::vector<std::string>> Files::list(std::string_view path) const {
     }
     (void)fd.release(); // closedir closes it
     std::vector<std::string> names;
-    errno = 0;
-    while (const dirent* entry = ::readdir(entries.get())) {
+    while (true) {
+        errno = 0; // nothing else tells the end from an error
+        const dirent* entry = ::readdir(entries.get());
+        if (entry == nullptr && errno != 0) { // half a list is no list
+            return fail_errno(errno, "can't list " + folder.string());
+        }
+        if (entry == nullptr) {
+            break;
+        }
         const std::string name = entry->d_name;
         if (name != "." && name != "..") {
             names.push_back(name);
         }
-    }
-    if (errno != 0) { // half a list is no list
-        return fail_errno(errno, "can't list " + folder.string());
     }
     std::ranges::sort(names);
     return names;

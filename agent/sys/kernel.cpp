@@ -1,8 +1,6 @@
 #include "agent/sys/kernel.h"
 
 #include <cerrno>
-#include <map>
-#include <mutex>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -14,6 +12,7 @@
 #include "agent/sys/lvm_label.h"
 #include "agent/sys/mounter.h"
 #include "agent/sys/nvme.h"
+#include "agent/sys/outstanding.h"
 #include "agent/sys/remains.h"
 #include "agent/sys/signatures.h"
 #include "agent/sys/wire.h"
@@ -236,7 +235,7 @@ class IsolatedIo : public PendingIo {
 
 class LinuxKernel : public Kernel {
   public:
-    explicit LinuxKernel(Isolate& isolate) : isolate_(isolate) {}
+    explicit LinuxKernel(Isolate& isolate) : isolate_(isolate), calls_(isolate) {}
 
     [[nodiscard]] Result<DeviceNumber> block_device(std::string_view node) override {
         const std::string path(node);
@@ -270,8 +269,8 @@ class LinuxKernel : public Kernel {
     }
 
     [[nodiscard]] Result<DiskContent> content(std::string_view node, Deadline deadline) override {
-        const auto answer = ask("looking for signatures on " + std::string(node), serve<do_content>,
-                                Json{{"node", node}}, deadline);
+        const auto answer = calls_.ask("looking for signatures on " + std::string(node),
+                                       serve<do_content>, Json{{"node", node}}, deadline);
         if (!answer) {
             return fail(answer.error());
         }
@@ -279,8 +278,8 @@ class LinuxKernel : public Kernel {
     }
 
     [[nodiscard]] Result<bool> is_claimed(std::string_view node, Deadline deadline) override {
-        const auto answer = ask("asking who uses " + std::string(node), serve<do_is_claimed>,
-                                Json{{"node", node}}, deadline);
+        const auto answer = calls_.ask("asking who uses " + std::string(node), serve<do_is_claimed>,
+                                       Json{{"node", node}}, deadline);
         if (!answer) {
             return fail(answer.error());
         }
@@ -289,8 +288,8 @@ class LinuxKernel : public Kernel {
 
     [[nodiscard]] Result<std::string> volume_group(std::string_view node,
                                                    Deadline deadline) override {
-        const auto answer = ask("looking for an LVM label on " + std::string(node),
-                                serve<do_volume_group>, Json{{"node", node}}, deadline);
+        const auto answer = calls_.ask("looking for an LVM label on " + std::string(node),
+                                       serve<do_volume_group>, Json{{"node", node}}, deadline);
         if (!answer) {
             return fail(answer.error());
         }
@@ -298,8 +297,8 @@ class LinuxKernel : public Kernel {
     }
 
     [[nodiscard]] Result<std::string> identify(std::string_view node, Deadline deadline) override {
-        const auto answer = ask("identifying " + std::string(node), serve<do_identify>,
-                                Json{{"node", node}}, deadline);
+        const auto answer = calls_.ask("identifying " + std::string(node), serve<do_identify>,
+                                       Json{{"node", node}}, deadline);
         if (!answer) {
             return fail(answer.error());
         }
@@ -309,8 +308,8 @@ class LinuxKernel : public Kernel {
     [[nodiscard]] Result<std::string> log_page(std::string_view node, std::uint8_t page,
                                                std::uint32_t length, Deadline deadline) override {
         const auto answer =
-            ask("asking " + std::string(node) + " for a log page", serve<do_log_page>,
-                Json{{"node", node}, {"page", page}, {"length", length}}, deadline);
+            calls_.ask("asking " + std::string(node) + " for a log page", serve<do_log_page>,
+                       Json{{"node", node}, {"page", page}, {"length", length}}, deadline);
         if (!answer) {
             return fail(answer.error());
         }
@@ -322,8 +321,8 @@ class LinuxKernel : public Kernel {
     }
 
     [[nodiscard]] Result<Space> space(std::string_view path, Deadline deadline) override {
-        const auto answer = ask("asking for the space of " + std::string(path), serve<do_space>,
-                                Json{{"path", path}}, deadline);
+        const auto answer = calls_.ask("asking for the space of " + std::string(path),
+                                       serve<do_space>, Json{{"path", path}}, deadline);
         if (!answer) {
             return fail(answer.error());
         }
@@ -335,8 +334,8 @@ class LinuxKernel : public Kernel {
 
     [[nodiscard]] Result<std::vector<FolderEntry>> folder(std::string_view path,
                                                           Deadline deadline) override {
-        const auto answer = ask("looking into " + std::string(path), serve<do_folder>,
-                                Json{{"path", path}}, deadline);
+        const auto answer = calls_.ask("looking into " + std::string(path), serve<do_folder>,
+                                       Json{{"path", path}}, deadline);
         if (!answer) {
             return fail(answer.error());
         }
@@ -369,61 +368,15 @@ class LinuxKernel : public Kernel {
   private:
     [[nodiscard]] Result<std::unique_ptr<PendingIo>>
     start(const std::string& what, IsolatedFunction function, const Json& argument) {
-        const std::lock_guard guard(mutex_);
-        auto& outstanding = outstanding_[what];
-        if (!outstanding || outstanding->ready(Deadline{})) {
-            auto call = wire::start(isolate_, function, argument);
-            if (!call) {
-                return fail(call.error(), what);
-            }
-            outstanding = std::move(*call);
-        }
-        return std::make_unique<IsolatedIo>(what, outstanding);
-    }
-
-    /// A question that only reads. One that hangs gets no second one beside it.
-    [[nodiscard]] Result<Json> ask(const std::string& what, IsolatedFunction function,
-                                   const Json& argument, Deadline deadline) {
-        auto call = begin_when_free(what, function, argument, deadline);
+        auto call = calls_.start(what, function, argument);
         if (!call) {
-            return fail(call.error(), what);
+            return fail(call.error());
         }
-        auto answer = wire::finish(**call, deadline);
-        if (!answer) {
-            return fail(answer.error(), what);
-        }
-        return answer;
-    }
-
-    [[nodiscard]] Result<std::shared_ptr<IsolatedCall>> begin_when_free(const std::string& what,
-                                                                        IsolatedFunction function,
-                                                                        const Json& argument,
-                                                                        Deadline deadline) {
-        while (true) {
-            std::shared_ptr<IsolatedCall> earlier;
-            {
-                const std::lock_guard guard(mutex_);
-                auto& outstanding = outstanding_[what];
-                if (!outstanding || outstanding->ready(Deadline{})) {
-                    auto call = wire::start(isolate_, function, argument);
-                    if (!call) {
-                        return fail(call.error());
-                    }
-                    return outstanding = std::move(*call);
-                }
-                earlier = outstanding;
-            }
-            if (!earlier->ready(deadline)) {
-                return fail(Errc::stuck, "an earlier try still hangs");
-            }
-        }
+        return std::make_unique<IsolatedIo>(what, std::move(*call));
     }
 
     Isolate& isolate_;
-    std::mutex mutex_;
-    /// The last call of a kind on a device. Whoever asked may have given it up: while it hangs it
-    /// is all that anybody gets, or each look at a stuck volume would leave another helper there.
-    std::map<std::string, std::shared_ptr<IsolatedCall>> outstanding_;
+    Outstanding calls_;
 };
 
 } // namespace

@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "agent/sys/fields.h"
+
 namespace muster::tune {
 namespace {
 
@@ -40,16 +42,9 @@ std::optional<Entry> entry_of(const Json& json) {
     return sound ? std::optional(std::move(entry)) : std::nullopt;
 }
 
-std::string text_of(const Json& json, const char* key) {
-    const auto found = json.find(key);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 std::uint64_t boot_of(const Json& report) {
-    const auto instance = report.find("instance");
-    const auto id = instance != report.end() && instance->is_object() ? text_of(*instance, "id")
-                                                                      : std::string();
-    return std::hash<std::string>{}(id + '/' + text_of(report, "boot_id"));
+    const auto id = fields::text(fields::member(report, "instance"), "id");
+    return std::hash<std::string>{}(id + '/' + fields::text(report, "boot_id"));
 }
 
 } // namespace
@@ -77,10 +72,11 @@ void Collector::line(std::string_view where, std::string_view text) {
     if (text.find_first_not_of(" \t\r") == std::string_view::npos) return;
     const auto report = Json::parse(text, nullptr, false);
     if (!report.is_object()) return unreadable(where, "not a JSON object");
-    if (text_of(report, "schema") != "muster.report/1" || text_of(report, "boot_id").empty()) {
+    if (fields::text(report, "schema") != "muster.report/1" ||
+        fields::text(report, "boot_id").empty()) {
         return unreadable(where, "no report of muster (schema \"muster.report/1\")");
     }
-    const auto outcome = text_of(report, "outcome");
+    const auto outcome = fields::text(report, "outcome");
     const auto waits = report.find("waits");
     if ((outcome != "ready" && outcome != "failed") || waits == report.end()) {
         ++collected_.without;

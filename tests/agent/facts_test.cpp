@@ -5,7 +5,7 @@ using namespace muster;
 
 namespace {
 
-const HereAndNow here{.boot_id = "b", .instance_id = "i-1"};
+const Here here{.boot_id = "b", .instance_id = "i-1"};
 
 Facts failed() {
     return {.outcome = "failed", .boot_id = "b", .instance_id = "i-1", .recreate = true};

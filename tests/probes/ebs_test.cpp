@@ -2,10 +2,8 @@
 
 #include "probes/attach_polls.h"
 #include "probes/ebs.h"
-#include "probes/ephemeral.h"
 #include "tests/catch.h"
-#include "tests/fakes/fake_kernel.h"
-#include "tests/probes/fake_sysfs.h"
+#include "tests/probes/ebs_machine.h"
 
 using namespace muster;
 using namespace muster::probes;
@@ -13,65 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::string identify_data(std::string_view vendor_name) {
-    std::string data(4096, '\0');
-    data.replace(3072, vendor_name.size(), vendor_name);
-    return data;
-}
-
-/// A clock that lets something happen when a moment comes.
-class EventClock : public FakeClock {
-  public:
-    void sleep_until(Instant when) override {
-        FakeClock::sleep_until(when);
-        if (event && elapsed() >= at) std::exchange(event, nullptr)();
-    }
-    Duration at{};
-    std::function<void()> event;
-};
-
-struct Machine {
-    FakeSysfs sysfs;
-    EventClock clock;
-    FakeKernel kernel{&clock};
-    std::vector<std::string> notices;
-
-    Machine() {
-        for (const char* node :
-             {"/dev/sdf", "/dev/xvdf", "/dev/sdg", "/dev/xvdg", "/dev/sdh", "/dev/xvdh"})
-            kernel.devices[node].set(fail(Errc::absent, "no such node"));
-    }
-
-    void nvme(const std::string& name, std::uint32_t minor, const std::string& serial,
-              const std::string& vendor_name) {
-        sysfs.disk({.name = name,
-                    .number = {259, minor},
-                    .model = std::string(ebs_model),
-                    .serial = serial});
-        kernel.identities["/dev/" + name].set(identify_data(vendor_name));
-        kernel.reads["/dev/" + name].set(5ms);
-    }
-    void xen(const std::string& name, std::uint32_t minor) {
-        sysfs.disk({.name = name, .number = {202, minor}});
-        kernel.devices["/dev/" + name].set(DeviceNumber{202, minor});
-        kernel.reads["/dev/" + name].set(5ms);
-    }
-
-    std::vector<VolumeReport> probe(const std::vector<ExpectedVolume>& expected,
-                                    Duration deadline = 300s) {
-        return probe_volumes(
-            sysfs.files(), kernel, clock, expected, 30s, Deadline::in(clock, deadline),
-            [this](std::string_view what, Instant) { notices.emplace_back(what); });
-    }
-    VolumeReport probe(const ExpectedVolume& expected) {
-        auto reports = probe(std::vector{expected});
-        REQUIRE(reports.size() == 1);
-        CHECK(reports[0].finding.check == "ebs");
-        CHECK(reports[0].finding.subject == expected.name);
-        CHECK(reports[0].wait.what == "ebs " + expected.name);
-        return reports[0];
-    }
-};
+using Machine = EbsMachine;
 
 const ExpectedVolume by_name{.name = "data", .device = "/dev/sdf"};
 const ExpectedVolume by_id{.name = "data", .volume_id = "vol-0aa"};
@@ -394,130 +334,4 @@ TEST_CASE("ebs: the mapping's volumes") {
     CHECK_FALSE(volumes[0].volume_id);
     CHECK(volumes[1].device == "/dev/xvdg");
     CHECK(volumes_of({}).empty());
-}
-
-namespace {
-
-/// A volume that answers reads, and is to be written to.
-struct Writable : Machine {
-    Writable() {
-        nvme("nvme1n1", 1, "vol0aa", "/dev/sdf");
-        volume.write_probe = true;
-    }
-    Finding written() {
-        auto report = probe(volume);
-        CHECK(report.wait.outcome == "found");
-        return report.finding;
-    }
-    ExpectedVolume volume = by_id;
-};
-
-constexpr DeviceNumber number{259, 1};
-
-} // namespace
-
-TEST_CASE("ebs: writes only where it is asked for") {
-    Writable machine;
-    machine.sysfs.mount(number, "/data");
-    machine.volume.write_probe = false;
-    CHECK(machine.written().status == Status::pass);
-    CHECK(machine.kernel.was_written.empty());
-}
-
-TEST_CASE("ebs: writes where the volume is mounted, a partition of it, or what is stacked on it") {
-    Writable machine;
-    machine.kernel.writes["/data"].set(20ms);
-    SECTION("itself") {
-        machine.sysfs.mount(number, "/data");
-    }
-    SECTION("a partition") {
-        machine.sysfs.partition("nvme1n1", "nvme1n1p1", {259, 7});
-        machine.sysfs.mount({259, 7}, "/data");
-    }
-    SECTION("LVM on LUKS on a partition") {
-        machine.sysfs.partition("nvme1n1", "nvme1n1p1", {259, 7});
-        machine.sysfs.holder("nvme1n1/nvme1n1p1", "dm-0");
-        machine.sysfs.disk({.name = "dm-0", .number = {254, 0}});
-        machine.sysfs.holder("dm-0", "dm-3");
-        machine.sysfs.disk({.name = "dm-3", .number = {254, 3}});
-        machine.sysfs.mount({254, 3}, "/data");
-    }
-    SECTION("the whole of it, not a folder that is bound elsewhere") {
-        machine.sysfs.mount(number, "/data");
-        machine.sysfs.mount(number, "/home", "rw", "/home");
-        machine.sysfs.mount({259, 0}, "/other");
-    }
-    const auto finding = machine.written();
-    CHECK(finding.status == Status::pass);
-    CHECK(finding.evidence["write_seconds"] == 0.02);
-    CHECK(machine.kernel.was_written == std::vector<std::string>{"/data"});
-    CHECK(finding.message.ends_with("answers reads, and writes at /data"));
-}
-
-TEST_CASE("ebs: a write that fails, hangs or says nothing") {
-    Writable machine;
-    machine.sysfs.mount(number, "/data");
-    struct Row {
-        Errc code;
-        Status status;
-        const char* reason;
-    };
-    for (const Row& row : {Row{Errc::io, Status::fail, "ebs-io-error"},
-                           Row{Errc::read_only, Status::fail, "ebs-io-error"},
-                           Row{Errc::stuck, Status::fail, "ebs-stuck"},
-                           Row{Errc::full, Status::unknown, "cannot-tell"},
-                           Row{Errc::conflict, Status::unknown, "cannot-tell"},
-                           Row{Errc::denied, Status::unknown, "cannot-tell"}}) {
-        CAPTURE(row.code);
-        machine.kernel.writes["/data"].set(fail(row.code, "as the kernel says"));
-        const auto finding = machine.written();
-        CHECK(finding.status == row.status);
-        CHECK(finding.code == row.reason);
-        CHECK(finding.gating);
-        CHECK(finding.evidence["device"] == "/dev/nvme1n1");
-    }
-    CHECK(machine.clock.elapsed() < 31s);
-}
-
-TEST_CASE("ebs: a volume that is to be written to is waited for until it is mounted") {
-    Writable machine;
-    machine.volume.deadline = 20s;
-    machine.kernel.writes["/data"].set(20ms);
-    SECTION("it is, in time") {
-        machine.clock.at = 5s;
-        machine.clock.event = [&] { machine.sysfs.mount(number, "/data"); };
-        CHECK(machine.written().status == Status::pass);
-        CHECK(machine.clock.elapsed() < 6s);
-        CHECK(machine.notices.back().find("mounted") != std::string::npos);
-    }
-    SECTION("it is not: nobody can tell") {
-        const auto finding = machine.written();
-        CHECK(finding.status == Status::unknown);
-        CHECK(finding.message.find("write_probe") != std::string::npos);
-        CHECK(machine.clock.elapsed() >= 20s);
-        CHECK(machine.clock.elapsed() < 21s);
-    }
-    CHECK(machine.kernel.was_written.size() <= 1);
-}
-
-TEST_CASE(
-    "ebs: two writes that hang take the time of one; one whose reads fail is not written to") {
-    Machine machine;
-    machine.nvme("nvme1n1", 1, "vol0aa", "/dev/sdf");
-    machine.nvme("nvme2n1", 2, "vol0bb", "/dev/sdg");
-    machine.nvme("nvme3n1", 3, "vol0cc", "/dev/sdh");
-    machine.kernel.reads["/dev/nvme3n1"].set(fail(Errc::io, "x"));
-    for (unsigned i = 1; i <= 3; ++i)
-        machine.sysfs.mount({259, i}, "/data" + std::to_string(i));
-    for (const char* folder : {"/data1", "/data2"})
-        machine.kernel.writes[folder].set(fail(Errc::stuck, "x"));
-    const auto reports = machine.probe(
-        std::vector<ExpectedVolume>{{.name = "1", .volume_id = "vol-0aa", .write_probe = true},
-                                    {.name = "2", .volume_id = "vol-0bb", .write_probe = true},
-                                    {.name = "3", .volume_id = "vol-0cc", .write_probe = true}});
-    CHECK(reports[0].finding.code == "ebs-stuck");
-    CHECK(reports[1].finding.code == "ebs-stuck");
-    CHECK(reports[2].finding.code == "ebs-io-error");
-    CHECK(machine.kernel.was_written.size() == 2);
-    CHECK(machine.clock.elapsed() < 31s);
 }

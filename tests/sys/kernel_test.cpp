@@ -461,6 +461,19 @@ TEST_CASE_METHOD(Fixture, "reads: a device that hangs gets one reader, however o
     CHECK(testing::eventually([&] { return helpers() == 0; }));
 }
 
+TEST_CASE_METHOD(Fixture, "questions that were answered hold no descriptors") {
+    const auto descriptors = [] {
+        return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
+    };
+    const auto before = descriptors();
+    std::string node = image;
+    for (int i = 0; i < 30; ++i) {
+        node.insert(0, "/."); // as many disks
+        CHECK(kernel->content(node, Deadline::in(*clock, 10s)));
+    }
+    CHECK(descriptors() <= before + 2); // those of the last one
+}
+
 TEST_CASE_METHOD(Fixture, "a question that hangs is not asked again until it is answered") {
     const int nursery = testing::family().at(0).pid;
     const auto ask = [&](Duration limit) {

@@ -231,7 +231,7 @@ class Errors(Launched):
     def test_the_clock_is_off(self):
         for skew in (3600, -3600):
             with self.subTest(skew):
-                cloud, instance, machine = self.launched()
+                cloud, instance, machine = self.launched(checks=SLOW)
                 cloud.skew = skew
                 outcome = self.muster(machine, 0)
                 self.assertEqual(instance["answers"], [("boot", "CONTINUE")])

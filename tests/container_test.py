@@ -18,8 +18,9 @@ import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
+from roots import copy_of, kept, run
+
 SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "muster", "container-bookworm-1")
 PATIENCE = 400  # seconds for a boot of a machine that has a lot to do
 UNITS = ("muster.service", "muster-cloud-init.service", "muster-storage.target", "muster-ready.target",
          "muster-reached@ready.service", "muster-watch.service", "muster-deliver.timer", "muster-deliver.service", "application.service",
@@ -99,25 +100,6 @@ systemd-analyze --no-pager blame >/result/blame 2>&1
 """
 
 
-def run(*words, **options):
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False, **options)
-    if done.returncode != 0:
-        raise AssertionError("%s: %d\n%s" % (" ".join(words), done.returncode, done.stdout))
-    return done.stdout
-
-
-def base():
-    if not os.path.isdir(CACHE):
-        os.makedirs(os.path.dirname(CACHE), exist_ok=True)
-        fresh = tempfile.mkdtemp(dir=os.path.dirname(CACHE))
-        run("mmdebstrap", "--mode=root", "--variant=minbase",
-            "--include=lvm2,xfsprogs,systemd-sysv,dbus,cloud-init,iproute2,procps",
-            "--dpkgopt=path-exclude=/usr/share/locale/*", "bookworm", fresh)
-        os.rename(fresh, CACHE)
-    return CACHE
-
-
 class Boot:
     """What one boot has left."""
 
@@ -155,9 +137,9 @@ class Container(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.root = tempfile.mkdtemp(prefix="muster-container-", dir=os.path.dirname(base()))
+        cls.root = copy_of(kept("container-bookworm-1", "lvm2,xfsprogs,systemd-sysv,dbus,cloud-init,iproute2,procps"),
+                           "muster-container-")
         cls.addClassCleanup(shutil.rmtree, cls.root)
-        run("cp", "-a", "--reflink=auto", CACHE + "/.", cls.root)
         found = glob.glob(os.path.join(SOURCES, "build/packages/muster_*_amd64.deb"))
         if len(found) != 1:
             raise AssertionError("./dev package")

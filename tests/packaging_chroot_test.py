@@ -8,47 +8,28 @@ No systemd runs in there, and no process of a test's is to be left in it.
 import glob
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
+from roots import copy_of, kept, run
+
 SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PACKAGES = os.path.join(SOURCES, "build", "packages")
-CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "muster", "chroot-bookworm-1")
 WANTS = "/etc/systemd/system/multi-user.target.wants/muster.service"
 TIMER = "/etc/systemd/system/timers.target.wants/muster-deliver.timer"
 WATCH = "/etc/systemd/system/multi-user.target.wants/muster-watch.service"
 
 
-def run(*words, **options):
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False, **options)
-    if done.returncode != 0:
-        raise AssertionError("%s: %d\n%s" % (" ".join(words), done.returncode, done.stdout))
-    return done.stdout
-
-
-def base():
-    if not os.path.isdir(CACHE):
-        os.makedirs(os.path.dirname(CACHE), exist_ok=True)
-        fresh = tempfile.mkdtemp(dir=os.path.dirname(CACHE))
-        run("mmdebstrap", "--mode=root", "--variant=minbase", "--include=lvm2,xfsprogs,systemd-sysv",
-            "--dpkgopt=path-exclude=/usr/share/locale/*", "bookworm", fresh)
-        os.rename(fresh, CACHE)
-    return CACHE
-
-
 class Root(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.base = base()
+        cls.base = kept("chroot-bookworm-1", "lvm2,xfsprogs,systemd-sysv")
 
     def setUp(self):
-        self.folder = tempfile.mkdtemp(prefix="muster-root-", dir=os.path.dirname(CACHE))
+        self.folder = copy_of(self.base, "muster-root-")
         self.addCleanup(shutil.rmtree, self.folder)
-        run("cp", "-a", "--reflink=auto", self.base + "/.", self.folder)
 
     def inside(self, *words):
         return run("chroot", self.folder, *words, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C",

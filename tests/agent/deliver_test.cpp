@@ -262,13 +262,15 @@ TEST_CASE_METHOD(Fixture, "deliver: another process that sends to a sink is wait
 
 TEST_CASE_METHOD(Fixture, "deliver: what a sink that acts may have") {
     const Here here{.boot_id = "b-2", .instance_id = "i-1"};
-    const auto entry = [](const char* boot, const char* body) {
-        return SpoolEntry{.boot_id = boot, .message = {.body = body, .key = ""}};
+    const auto allowed = [&](const std::string& body) {
+        return may_be_acted_on({.message = {.body = body, .key = ""}}, here);
     };
-    CHECK(may_be_acted_on(entry("b-2", R"({"outcome":"failed"})"), here));
-    CHECK(may_be_acted_on(entry("b-2", R"({"outcome":"ready"})"), here));
-    CHECK_FALSE(may_be_acted_on(entry("b-1", R"({"outcome":"failed"})"), here));
-    CHECK_FALSE(may_be_acted_on(entry("b-2", R"({"outcome":"degraded"})"), here));
-    CHECK_FALSE(may_be_acted_on(entry("b-2", R"({"outcome":"failed","superseded":true})"), here));
-    CHECK_FALSE(may_be_acted_on(entry("b-2", "{"), here));
+    CHECK(allowed(R"({"boot_id":"b-2","outcome":"failed"})"));
+    CHECK(allowed(R"({"boot_id":"b-2","outcome":"ready","instance":{"id":"i-1"}})"));
+    CHECK_FALSE(allowed(R"({"boot_id":"b-2","outcome":"ready","instance":{"id":"i-2"}})"));
+    CHECK_FALSE(allowed(R"({"boot_id":"b-1","outcome":"failed"})"));
+    CHECK_FALSE(allowed(R"({"outcome":"failed"})"));
+    CHECK_FALSE(allowed(R"({"boot_id":"b-2","outcome":"degraded"})"));
+    CHECK_FALSE(allowed(R"({"boot_id":"b-2","outcome":"failed","superseded":true})"));
+    CHECK_FALSE(allowed("{"));
 }

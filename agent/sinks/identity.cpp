@@ -1,6 +1,9 @@
 #include "agent/sinks/identity.h"
 
+#include <random>
+
 #include "agent/metadata.h"
+#include "agent/sys/schedule.h"
 #include "probes/instance_values.h"
 #include "probes/metadata_service.h"
 
@@ -9,7 +12,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr Duration pause = std::chrono::milliseconds(100);
+// A service that fails must not be asked harder by a fleet that reports all at once.
+constexpr Backoff backoff{.base = std::chrono::milliseconds(200), .cap = std::chrono::seconds(2)};
 
 /// The service, and what it has told so far.
 struct Papers {
@@ -25,6 +29,7 @@ struct Papers {
 
     /// Asks until there is an answer that asking again can't better.
     Result<void> take(const std::string& name, Deadline deadline) {
+        Schedule schedule(backoff, std::random_device{}());
         while (!found.contains(name)) {
             auto text = service.read("dynamic/instance-identity/" + name, deadline);
             if (text && name != "document") {
@@ -34,11 +39,11 @@ struct Papers {
             }
             if (text) {
                 found[name] = *text;
-            } else if (text.error().final || clock.now() + pause >= deadline.at) {
-                return fail(text.error().error, name);
-            } else {
-                clock.sleep_until(clock.now() + pause);
+                continue;
             }
+            const Instant next = clock.now() + schedule.next(text.error().retry_after);
+            if (text.error().final || next >= deadline.at) return fail(text.error().error, name);
+            clock.sleep_until(next);
         }
         return {};
     }

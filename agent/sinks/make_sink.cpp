@@ -1,3 +1,4 @@
+#include "agent/metadata.h"
 #include "agent/sinks/aws_sink.h"
 #include "agent/sinks/identity.h"
 #include "agent/sinks/sink.h"
@@ -18,13 +19,6 @@ Result<std::string> read_token(const std::string& path, const Files& files) {
     return text;
 }
 
-probes::MetadataAccess access_of(const MetadataConfig& config) {
-    auto access = probes::well_known_access();
-    if (config.endpoint) access = {.endpoint = *config.endpoint};
-    access.imdsv1 = config.imdsv1;
-    return access;
-}
-
 /// The certificates are read here, and names looked up when `in-progress` goes out: nothing is
 /// opened once the root volume may hang.
 AwsParts parts_of(const SinkConfig& config, const Files& files, Clock& clock,
@@ -34,7 +28,7 @@ AwsParts parts_of(const SinkConfig& config, const Files& files, Clock& clock,
             .clock = clock,
             .http = make_http_client({.proxy = std::nullopt, .cancelled = std::move(cancelled)}),
             .metadata_http = make_http_client({.tls = false}),
-            .metadata = access_of(config.metadata),
+            .metadata = metadata_access(config.metadata),
             .boot_id = files.read_value("/proc/sys/kernel/random/boot_id").value_or("unknown")};
 }
 

@@ -103,6 +103,10 @@ Result<std::unique_ptr<IsolatedCall>> start(Isolate& isolate, IsolatedFunction f
     return isolate.start(function, std::string(encoded.begin(), encoded.end()));
 }
 
+Result<std::unique_ptr<IsolatedCall>> nothing_is_kept() {
+    return fail(Errc::internal, "nothing is being kept");
+}
+
 Error error_in(const Json& answer) {
     return {answer.value("code", Errc::internal), answer.value("error", "")};
 }
@@ -137,7 +141,8 @@ SpoolContent content_of(const Json& answer) {
 } // namespace
 
 FarSpool::FarSpool(Isolate& isolate, Clock& clock, const Files& files)
-    : isolate_(isolate), clock_(clock), root_(files.real("/").string()) {}
+    : isolate_(isolate), clock_(clock), root_(files.real("/").string()),
+      keeping_(nothing_is_kept()) {}
 
 Result<void> FarSpool::usable() {
     const std::scoped_lock lock(mutex_);
@@ -169,14 +174,14 @@ void FarSpool::begin_keep(const std::vector<SpoolEntry>& entries, const std::str
         argument["time_ms"] = entry.time.time_since_epoch().count();
         argument["sinks"].push_back({{"name", entry.name}, {"sink", entry.sink}});
     }
-    auto call = usable() ? start(isolate_, &serve_keep, argument) : std::unexpected(Error());
-    if (call) keeping_ = std::move(*call);
+    const auto well = usable();
+    keeping_ = well ? start(isolate_, &serve_keep, argument) : fail(well.error());
 }
 
 Result<void> FarSpool::finish_keep(Deadline deadline) {
-    if (!keeping_)
-        return usable() ? fail(Errc::internal, "no helper for /var/lib/muster") : usable();
-    const auto answer = finish(*std::exchange(keeping_, nullptr), deadline);
+    const auto call = std::exchange(keeping_, nothing_is_kept());
+    if (!call) return fail(call.error());
+    const auto answer = finish(**call, deadline);
     if (!answer) return std::unexpected(failed(answer.error()));
     return {};
 }

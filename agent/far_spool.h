@@ -46,8 +46,8 @@ class FarSpool {
 
     Isolate& isolate_;
     Clock& clock_;
-    std::string root_; ///< where "/" is
-    std::unique_ptr<IsolatedCall> keeping_;
+    std::string root_;                              ///< where "/" is
+    Result<std::unique_ptr<IsolatedCall>> keeping_; ///< or why there is none
 
     std::mutex mutex_;
     std::optional<Error> hung_;

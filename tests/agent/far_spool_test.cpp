@@ -36,6 +36,15 @@ class StuckIsolate : public Isolate {
     Clock& clock_;
 };
 
+/// The nursery is gone, or out of processes.
+class NoIsolate : public Isolate {
+  public:
+    [[nodiscard]] Result<std::unique_ptr<IsolatedCall>> start(IsolatedFunction,
+                                                              std::string_view) override {
+        return fail(Errc::internal, "no process: Resource temporarily unavailable");
+    }
+};
+
 struct Fixture {
     Fixture() {
         std::string name = "/tmp/muster-far.XXXXXX";
@@ -211,4 +220,16 @@ TEST_CASE_METHOD(Fixture,
     spool.keep_far(notice); // nobody asks for it after a reboot
     CHECK(list("spool") == std::vector<std::string>{"b-000002-s.json"});
     CHECK(list("history").empty());
+}
+
+TEST_CASE_METHOD(Fixture, "far spool: why there is no helper is told") {
+    NoIsolate none;
+    FarSpool far(none, *clock, files);
+    CHECK(far.finish_keep(soon()).error().message == "nothing is being kept");
+    far.begin_keep({entry(1)}, "", "");
+    for (const auto& result : {far.finish_keep(soon()), far.keep(entry(1)), far.drop({"x"})}) {
+        REQUIRE_FALSE(result);
+        CHECK(result.error().message.find("Resource temporarily") != std::string::npos);
+    }
+    CHECK_FALSE(far.read());
 }

@@ -1,9 +1,6 @@
-#include <map>
-
 #include "agent/aws/client.h"
 #include "tests/catch.h"
-#include "tests/fakes/fake_clock.h"
-#include "tests/fakes/fake_http.h"
+#include "tests/fakes/fake_instance.h"
 
 using namespace muster;
 using namespace muster::aws;
@@ -11,45 +8,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Answers from functions of a test's, kept by whoever made it.
-class Borrowed : public HttpClient {
-  public:
-    explicit Borrowed(FakeHttp& http) : http_(http) {}
-    [[nodiscard]] Result<HttpResponse> attempt(const HttpRequest& request) override {
-        return http_.attempt(request);
-    }
-
-  private:
-    FakeHttp& http_;
-};
-
-std::string error_xml(const std::string& code) {
-    return "<ErrorResponse><Error><Code>" + code + "</Code><Message>m</Message></Error>" +
-           "</ErrorResponse>";
-}
-
-struct Fixture {
-    Result<HttpResponse> metadata(const HttpRequest& request) {
-        if (request.method == "PUT") return FakeHttp::answer(200, "token");
-        const auto path = request.url.substr(request.url.find("meta-data/"));
-        ++asked[path];
-        const auto found = tree.find(path);
-        return found == tree.end() ? FakeHttp::answer(404) : FakeHttp::answer(200, found->second);
-    }
-    static std::string keys(const std::string& key, const std::string& end) {
-        return R"({"Code": "Success", "AccessKeyId": ")" + key +
-               R"(", "SecretAccessKey": "s", "Token": "t", "Expiration": ")" + end + "\"}";
-    }
+struct Fixture : FakeInstance {
     Answer<std::string> call() {
         return client.call(
             query("autoscaling", "2011-01-01", "SetInstanceHealth", {{"InstanceId", "i-1"}}, "g"),
             Deadline::in(clock, 5s));
-    }
-    /// How AWS answers the calls, in order; the last one for ever.
-    void answers(std::vector<Result<HttpResponse>> list) {
-        answer = [list, n = 0U](const HttpRequest&) mutable {
-            return list[std::min<std::size_t>(n++, list.size() - 1)];
-        };
     }
     [[nodiscard]] std::string sent(std::size_t n, const std::string& name) const {
         for (const auto& [key, value] : http.requests.at(n).headers) {
@@ -58,21 +21,8 @@ struct Fixture {
         return "(none)";
     }
 
-    FakeClock clock;
-    std::map<std::string, std::string> tree{
-        {"meta-data/instance-id", "i-1"},
-        {"meta-data/placement/region", "eu-west-1"},
-        {"meta-data/services/domain", "amazonaws.com"},
-        {"meta-data/iam/security-credentials/", "worker"},
-        // The clock of the tests begins at 2026-11-21T20:00:00Z.
-        {"meta-data/iam/security-credentials/worker", keys("K1", "2026-11-21T21:00:00Z")}};
-    std::map<std::string, int> asked;
-    FakeHttp::Handler answer = [](const HttpRequest&) { return FakeHttp::answer(200, "<ok/>"); };
-    FakeHttp metadata_http{[this](const HttpRequest& request) { return metadata(request); }, &clock,
-                           1ms};
-    FakeHttp http{[this](const HttpRequest& request) { return answer(request); }, &clock, 10ms};
-    Surroundings around{std::make_unique<Borrowed>(metadata_http), clock, {}};
-    Client client{std::make_unique<Borrowed>(http), clock, around, {}};
+    Surroundings around{std::make_unique<BorrowedHttp>(metadata_http), clock, {}};
+    Client client{std::make_unique<BorrowedHttp>(http), clock, around, {}};
 };
 
 const std::string key_path = "meta-data/iam/security-credentials/worker";

@@ -98,6 +98,17 @@ blank_disks() {
     udevadm settle --timeout=10
 }
 
+# write_md DISK VERSION: a member of an md array that no longer runs. udev holds the new array open for a
+# moment, so that --stop may be refused; and it would start what it finds again.
+write_md() {
+    local array=/dev/md2${1#/dev/loop}
+    mkdir -p /etc/mdadm
+    echo "AUTO -all" >/etc/mdadm/mdadm.conf
+    mdadm --create "$array" --run --force --level=1 --metadata="$2" --raid-devices=1 "$1" </dev/null >/dev/null 2>&1
+    wait_for 10 mdadm --stop "$array" || fail "the array on $1 is stopped"
+    udevadm settle --timeout=10
+}
+
 # mapping: the block device mapping that the metadata service should tell of, as JSON.
 mapping() {
     local text='"ami": "sda1", "root": "/dev/sda1"' name i=0

@@ -7,8 +7,7 @@
 #: ebs 2
 #: memory 1536M
 #: time 900
-#: variants decoy=group
-#: soak decoy=filesystem,kernel=nvme_core.multipath=N
+#: soak decoy=group decoy=filesystem,kernel=nvme_core.multipath=N
 #: boot
 #: boot
 ebs='"ebs": { "data": { "volume_id": "vol-0123456789abcde00" }, "logs": { "volume_id": "vol0123456789abcde01" } }'

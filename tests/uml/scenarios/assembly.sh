@@ -2,7 +2,8 @@
 # disks after a stop and start are assembled anew.
 #: disks 4
 #: ebs 1
-#: variants disks=1 disks=2 disks=4 disks=24,size=320M,time=300
+#: variants disks=4 disks=24,size=320M,time=300
+#: soak disks=1 disks=2
 #: boot
 #: boot
 #: boot blank

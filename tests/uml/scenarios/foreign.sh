@@ -19,8 +19,7 @@ printf 'label: gpt\n,\n' | sfdisk -q --no-reread --no-tell-kernel /dev/xvde
 printf 'label: dos\n,\n' | sfdisk -q --no-reread --no-tell-kernel /dev/xvdf
 printf secret | cryptsetup -q luksFormat --pbkdf pbkdf2 --pbkdf-force-iterations 1000 --type luks1 /dev/xvdg -
 vgcreate -q theirs /dev/loop6 </dev/null
-mdadm --create /dev/md9 --run --force --level=1 --metadata=1.2 --raid-devices=1 /dev/loop7 </dev/null 2>&1
-mdadm --stop /dev/md9 2>&1
+write_md /dev/loop7 1.2
 printf 'no signature, but somebody wrote it' | dd of=/dev/xvdj bs=512 seek=7 conv=notrunc status=none
 for disk in "${!made[@]}"; do
     [[ ${made[$disk]} == data ]] ||

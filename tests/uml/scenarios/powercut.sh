@@ -3,7 +3,7 @@
 #: disks 3
 #: ebs 1
 #: size 320M
-#: variants cuts=3
+#: variants cuts=2
 #: soak cuts=40,time=200
 #: boot cut=0.3-6 x$cuts
 #: boot

@@ -4,7 +4,7 @@
 #: ebs 1
 #: size 24M
 #: modules md-mod raid1
-#: variants machines=6
+#: variants machines=4
 #: soak machines=60,time=1200
 #: time 300
 #: boot
@@ -25,11 +25,7 @@ fill() {
     pv) pvcreate -q "$1" ;;
     theirs) vgcreate -q "theirs${1##*/}" "$1" ;;
     other) vgcreate -q --addtag muster --addtag muster.instance=i-0ffff "other${1##*/}" "$1" ;;
-    md)
-        local array=/dev/md2${1#/dev/loop}
-        mdadm --create "$array" --run --force --level=1 --metadata=1.2 --raid-devices=1 "$1" </dev/null
-        wait_for 10 mdadm --stop "$array" # udev looks into it first
-        ;;
+    md) write_md "$1" 1.2 ;;
     data) head -c 100 /dev/urandom | dd of="$1" bs=512 seek=$((RANDOM % 2000)) conv=notrunc ;;
     mounted) mkfs.ext4 -q "$1"; mkdir -p "/srv/${1##*/}"; mount -o ro "$1" "/srv/${1##*/}" ;;
     esac >/dev/null 2>&1

@@ -110,10 +110,7 @@ row "" "$WIPE"; mkswap -q /dev/loop1; wiped "swap, to be wiped" swap
 row "" "$WIPE"; printf secret | cryptsetup -q luksFormat --type luks2 --pbkdf pbkdf2 --pbkdf-force-iterations 1000 /dev/loop1 -
 wiped "LUKS2, to be wiped" crypto_LUKS
 row "" "$WIPE"; vgcreate -q theirs /dev/loop1; wiped "somebody's volume group, to be wiped" LVM2_member
-row "" "$WIPE"
-mdadm --create /dev/md9 --run --force --level=1 --metadata=1.0 --raid-devices=1 /dev/loop1 </dev/null >/dev/null 2>&1
-mdadm --stop /dev/md9 >/dev/null 2>&1
-wiped "md at the disk's end, to be wiped" linux_raid_member
+row "" "$WIPE"; write_md /dev/loop1 1.0; wiped "md at the disk's end, to be wiped" linux_raid_member
 row "" "$WIPE"; printf precious | dd of=/dev/loop1 bs=512 seek=7 conv=notrunc status=none; wiped "data without a signature, to be wiped" ""
 row "" "$WIPE"
 losetup -d /dev/loop1

@@ -88,7 +88,7 @@ class Boots(AwsCase):
                 self.condemned += 1
                 self.assertEqual(fate, "failed", f"seed {self.seed}")
             elif call == "ec2:CreateTags":
-                tags = self.aws.ec2.tags[INSTANCE]
+                tags = {tag["Key"]: tag["Value"] for tag in parameters["Tags"]}
                 self.assertGreaterEqual(tags["muster:time"], began, f"seed {self.seed}")
                 self.assertEqual(tags["muster:outcome"], fate, f"seed {self.seed}")
             self.assertEqual(parameters.get("InstanceId", INSTANCE), INSTANCE)

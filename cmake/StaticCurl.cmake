@@ -1,6 +1,10 @@
 # CURL::libcurl from packaging/libcurl/build: the same static library in every preset, built once a
 # machine.
-execute_process(COMMAND ${PROJECT_SOURCE_DIR}/packaging/libcurl/build
+set(muster_curl_for)
+if(CMAKE_CROSSCOMPILING)
+  set(muster_curl_for CC=${CMAKE_C_COMPILER} MUSTER_CURL_TOOLCHAIN=${CMAKE_TOOLCHAIN_FILE})
+endif()
+execute_process(COMMAND ${CMAKE_COMMAND} -E env ${muster_curl_for} ${PROJECT_SOURCE_DIR}/packaging/libcurl/build
   OUTPUT_VARIABLE muster_curl_prefix OUTPUT_STRIP_TRAILING_WHITESPACE
   RESULT_VARIABLE muster_curl_status)
 if(NOT muster_curl_status EQUAL 0)

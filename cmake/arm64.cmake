@@ -9,6 +9,11 @@ set(CMAKE_CROSSCOMPILING_EMULATOR qemu-aarch64-static)
 
 execute_process(COMMAND ${CMAKE_CURRENT_LIST_DIR}/../packaging/sysroot arm64
   OUTPUT_VARIABLE CMAKE_SYSROOT OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+# Debian's cross compiler would take libc and libstdc++ of packages of its own, which get no security updates.
+foreach(folder lib/aarch64-linux-gnu lib/gcc/aarch64-linux-gnu/12)
+  string(APPEND CMAKE_EXE_LINKER_FLAGS_INIT " -B${CMAKE_SYSROOT}/usr/${folder}")
+endforeach()
+
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)

@@ -14,6 +14,9 @@ foreach(folder lib/aarch64-linux-gnu lib/gcc/aarch64-linux-gnu/12)
   string(APPEND CMAKE_EXE_LINKER_FLAGS_INIT " -B${CMAKE_SYSROOT}/usr/${folder}")
 endforeach()
 
+# The tests too: qemu-user would want a loader in /lib, or see the sysroot's files in place of this machine's.
+string(APPEND CMAKE_EXE_LINKER_FLAGS_INIT " -static-pie")
+
 set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)

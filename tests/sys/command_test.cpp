@@ -1,11 +1,11 @@
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <sys/file.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "agent/sys/command.h"
@@ -239,14 +239,13 @@ TEST_CASE_METHOD(Fixture, "command: LVM neither complains about the lock nor let
         const auto locking = "global/locking_dir=\"" + folder.string() + "\"";
         result = run({"/sbin/lvm", "vgs", "--config", locking}, 10s, true);
     });
-    const auto waits = [] { // in flock(2), by its number here
-        for (const int pid : running("/sbin/lvm")) {
-            const auto call = Files().read("/proc/" + std::to_string(pid) + "/syscall");
-            if (call && call->starts_with(std::to_string(SYS_flock) + " ")) {
-                return true;
-            }
-        }
-        return false;
+    const auto waits = [] { // "1: -> FLOCK  ADVISORY  READ 4711 fe:00:1234 0 EOF"
+        const auto locks = Files().read("/proc/locks").value_or("");
+        return std::ranges::any_of(running("/sbin/lvm"), [&](int pid) {
+            return std::ranges::any_of(std::array{"WRITE ", "READ "}, [&](const char* kind) {
+                return locks.contains("-> FLOCK  ADVISORY  " + (kind + std::to_string(pid)) + " ");
+            });
+        });
     };
     CHECK(eventually(waits));
     CHECK_FALSE(lock_is_free());

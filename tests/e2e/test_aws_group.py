@@ -250,7 +250,7 @@ class Errors(Launched):
         """What metadata gave first is over by the time that it is used."""
         cloud, instance, machine = self.launched(script={"metadata": [
             {"path": "meta-data/iam/security-credentials/worker", "times": 1,
-             "instance": role(OLD_KEY, OLD_SECRET, OLD_TOKEN)}]})
+             "instance": role(OLD_KEY, OLD_SECRET, OLD_TOKEN)}]}, checks=SLOW)
         cloud.expired = {OLD_KEY}
         self.muster(machine, 0)
         self.assertEqual(instance["answers"], [("boot", "CONTINUE")])

@@ -1,7 +1,7 @@
 // The boot job: everything that `muster run` does to the machine.
 #pragma once
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/record.h"
 #include "agent/world.h"
 

@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
+#include "agent/delivery/spool.h"
+#include "agent/delivery/spool_list.h"
 #include "agent/look.h"
 #include "agent/metadata.h"
 #include "agent/run.h"
-#include "agent/spool.h"
-#include "agent/spool_list.h"
 #include "agent/stages.h"
 #include "agent/standing.h"
 #include "agent/sys/log.h"
-#include "agent/timeline.h"
+#include "agent/timeline/timeline.h"
 #include "lvm/tool.h"
 
 namespace muster {

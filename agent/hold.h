@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/files.h"
 #include "probes/metadata_service.h"

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/options.h"
 #include "agent/real_world.h"
 #include "agent/record.h"

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/record.h"
 #include "agent/world.h"
 #include "probes/instance_values.h"

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <string_view>
 
-#include "agent/units.h"
+#include "agent/config/units.h"
 
 namespace muster {
 namespace {

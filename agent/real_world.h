@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/sys/isolate.h"
 #include "agent/sys/worker.h"
 #include "agent/world.h"

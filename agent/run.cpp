@@ -6,10 +6,10 @@
 
 #include "agent/boot.h"
 #include "agent/console.h"
-#include "agent/far_spool.h"
+#include "agent/delivery/far_spool.h"
+#include "agent/delivery/on_failure.h"
 #include "agent/hold.h"
 #include "agent/metadata.h"
-#include "agent/on_failure.h"
 #include "agent/real_world.h"
 #include "agent/session.h"
 #include "agent/sys/lock.h"
@@ -18,7 +18,7 @@
 #include "agent/sys/power.h"
 #include "agent/sys/resident.h"
 #include "agent/sys/worker.h"
-#include "agent/timeline.h"
+#include "agent/timeline/timeline.h"
 #include "probes/kernel_evidence.h"
 #include "probes/root_io.h"
 

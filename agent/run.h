@@ -1,7 +1,7 @@
 // `muster run`.
 #pragma once
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/options.h"
 #include "agent/sys/files.h"
 

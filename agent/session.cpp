@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "agent/console.h"
-#include "agent/spool.h"
+#include "agent/delivery/spool.h"
 #include "agent/sys/log.h"
 
 namespace muster {

@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "agent/config.h"
-#include "agent/courier.h"
-#include "agent/far_spool.h"
-#include "agent/letterhead.h"
+#include "agent/config/config.h"
+#include "agent/delivery/courier.h"
+#include "agent/delivery/far_spool.h"
+#include "agent/delivery/letterhead.h"
+#include "agent/delivery/spool.h"
 #include "agent/record.h"
 #include "agent/report.h"
-#include "agent/spool.h"
 #include "agent/standing.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/files.h"

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/record.h"
 #include "agent/world.h"
 #include "lvm/plan.h"

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "agent/commands.h"
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/look.h"
 #include "agent/sys/lines.h"
 #include "agent/sys/log.h"

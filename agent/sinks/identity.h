@@ -1,7 +1,7 @@
 // The signed identity document, for a receiver that wants proof of who reports.
 #pragma once
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/sinks/sink.h"
 
 namespace muster {

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/files.h"
 #include "agent/sys/http.h"

@@ -2,8 +2,8 @@
 #include <cmath>
 #include <fmt/format.h>
 
+#include "agent/config/units.h"
 #include "agent/tune/show.h"
-#include "agent/units.h"
 
 namespace muster::tune {
 namespace {

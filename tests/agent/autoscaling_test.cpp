@@ -1,7 +1,7 @@
 // A launch hook and its group on a fake clock, with every call of the sink failing in every way.
 #include <functional>
 
-#include "agent/courier.h"
+#include "agent/delivery/courier.h"
 #include "agent/sinks/aws_sink.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_instance.h"

@@ -3,7 +3,7 @@
 #include <fstream>
 #include <unistd.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "tests/agent/config_cases.h"
 #include "tests/catch.h"
 

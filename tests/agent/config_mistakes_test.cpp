@@ -1,5 +1,5 @@
 // What is wrong with a value, alone or beside others, and what is said of it.
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "tests/agent/config_cases.h"
 #include "tests/catch.h"
 

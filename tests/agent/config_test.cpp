@@ -2,7 +2,7 @@
 #include <random>
 #include <sstream>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "tests/agent/config_cases.h"
 #include "tests/catch.h"
 

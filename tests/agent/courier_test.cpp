@@ -3,7 +3,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "agent/courier.h"
+#include "agent/delivery/courier.h"
 #include "tests/agent/fake_sink.h"
 #include "tests/catch.h"
 #include "tests/fakes/simulator.h"

@@ -2,9 +2,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "agent/deliver.h"
-#include "agent/leftovers.h"
-#include "agent/spool.h"
+#include "agent/delivery/deliver.h"
+#include "agent/delivery/leftovers.h"
+#include "agent/delivery/spool.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
 

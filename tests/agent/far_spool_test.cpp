@@ -1,8 +1,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "agent/far_spool.h"
-#include "agent/spool.h"
+#include "agent/delivery/far_spool.h"
+#include "agent/delivery/spool.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
 

@@ -4,7 +4,7 @@
 #include <random>
 #include <set>
 
-#include "agent/hysteresis.h"
+#include "agent/watch/hysteresis.h"
 #include "tests/catch.h"
 #include "tests/seeds.h"
 

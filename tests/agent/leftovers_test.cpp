@@ -1,4 +1,4 @@
-#include "agent/leftovers.h"
+#include "agent/delivery/leftovers.h"
 #include "tests/catch.h"
 
 using namespace muster;

@@ -1,4 +1,4 @@
-#include "agent/metrics.h"
+#include "agent/watch/metrics.h"
 #include "tests/catch.h"
 
 using namespace muster;

@@ -1,4 +1,4 @@
-#include "agent/on_failure.h"
+#include "agent/delivery/on_failure.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
 

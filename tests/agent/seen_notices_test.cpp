@@ -1,4 +1,4 @@
-#include "agent/seen_notices.h"
+#include "agent/watch/seen_notices.h"
 #include "tests/catch.h"
 
 using namespace muster;

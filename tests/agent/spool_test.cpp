@@ -4,7 +4,7 @@
 #include <set>
 #include <sys/stat.h>
 
-#include "agent/spool.h"
+#include "agent/delivery/spool.h"
 #include "tests/catch.h"
 
 using namespace muster;

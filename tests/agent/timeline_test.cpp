@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <sstream>
 
-#include "agent/timeline.h"
-#include "agent/timeline_bars.h"
+#include "agent/timeline/bars.h"
+#include "agent/timeline/timeline.h"
 #include "tests/catch.h"
 
 using namespace muster;

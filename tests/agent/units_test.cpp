@@ -1,4 +1,4 @@
-#include "agent/units.h"
+#include "agent/config/units.h"
 #include "tests/catch.h"
 
 using namespace muster;

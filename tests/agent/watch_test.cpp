@@ -6,7 +6,7 @@
 #include <random>
 
 #include "agent/report.h"
-#include "agent/watch.h"
+#include "agent/watch/watch.h"
 #include "tests/agent/fake_sink.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"

@@ -1,7 +1,7 @@
 // What `muster watch` sees: its looks over a machine in memory.
 #include <algorithm>
 
-#include "agent/watching.h"
+#include "agent/watch/watching.h"
 #include "probes/ephemeral.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_command.h"

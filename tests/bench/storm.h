@@ -19,7 +19,7 @@
 #include <unistd.h>
 #include <vector>
 
-#include "agent/courier.h"
+#include "agent/delivery/courier.h"
 #include "agent/sinks/sink.h"
 #include "agent/sys/clock.h"
 #include "agent/sys/fd.h"

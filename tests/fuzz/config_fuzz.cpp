@@ -1,7 +1,7 @@
 // One configuration file.
 #include <string>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

@@ -1,0 +1,163 @@
+// `muster deliver`: what is still in the spool.
+#include "agent/delivery/deliver.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <map>
+
+#include "agent/commands.h"
+#include "agent/delivery/courier.h"
+#include "agent/delivery/far_spool.h"
+#include "agent/delivery/leftovers.h"
+#include "agent/delivery/rehearsal.h"
+#include "agent/delivery/spool.h"
+#include "agent/look.h"
+#include "agent/sys/log.h"
+
+namespace muster {
+namespace {
+
+constexpr int remains = 3;
+
+// How soon the end of another process's delivery is noticed.
+constexpr Duration lock_slice = std::chrono::milliseconds(50);
+
+/// One sink's reports, in their order.
+class Round {
+  public:
+    Round(const Spool& spool, const Files& files, Clock& clock, const Config& config,
+          const std::string& name, Deadline deadline)
+        : spool_(spool), clock_(clock), deadline_(deadline), name_(name) {
+        const auto known = std::ranges::find(config.report.to, name, &SinkConfig::name);
+        if (known == config.report.to.end()) {
+            log::error("the configuration has no such sink any more", {{"sink", name}});
+            return;
+        }
+        acting_ = known->acting();
+        auto sink = make_sink(*known, files, clock_, {});
+        if (sink) {
+            sink_ = std::move(*sink);
+        } else {
+            log::error("sink can't be used", {{"sink", name}, {"error", sink.error().message}});
+        }
+    }
+
+    void add(const SpoolEntry& entry, const Here& here) {
+        if (acting_ && !may_be_acted_on(entry, here)) {
+            log::warning("nothing is to be done about it any more, dropped",
+                         {{"name", entry.name}});
+            spool_.drop(entry);
+            return;
+        }
+        entries_.push_back(&entry);
+    }
+
+    void go() {
+        if (!sink_ || entries_.empty()) return;
+        const auto lock = take_lock();
+        if (!lock && lock.error().code == Errc::conflict) {
+            log::error("another process is delivering to the sink",
+                       {{"sink", name_}, {"error", lock.error().message}});
+            return;
+        }
+        for (const auto* entry : entries_)
+            deliver(*entry);
+    }
+
+    [[nodiscard]] bool all_delivered() const { return delivered_ == entries_.size(); }
+
+    /// What is left, for after a reboot.
+    void keep_far() const {
+        for (const auto* entry : entries_) {
+            if (spool_.still_has(*entry)) spool_.keep_far(*entry);
+        }
+    }
+
+  private:
+    /// Where there is no lock to be had, it is better sent twice than never.
+    [[nodiscard]] Result<Lock> take_lock() const {
+        while (true) {
+            auto lock = spool_.lock(name_);
+            if (lock || lock.error().code != Errc::conflict || deadline_.passed(clock_))
+                return lock;
+            clock_.sleep_until(std::min(clock_.now() + lock_slice, deadline_.at));
+        }
+    }
+
+    void deliver(const SpoolEntry& entry) {
+        if (!spool_.still_has(entry)) { // another process was quicker
+            ++delivered_;
+            return;
+        }
+        const std::atomic<bool> never = false;
+        const auto delivery =
+            deliver_with_retries(*sink_, entry.message, clock_, deadline_, fresh_schedule(), never);
+        if (!delivery.delivered) {
+            log::error("not delivered", {{"sink", entry.sink}, {"error", delivery.error}});
+            return;
+        }
+        spool_.drop(entry);
+        ++delivered_;
+        log::info("delivered", {{"name", entry.name}});
+    }
+
+    const Spool& spool_;
+    Clock& clock_;
+    Deadline deadline_;
+    std::string name_;
+    bool acting_ = false;
+    std::unique_ptr<Sink> sink_; ///< null where it can't be made
+    std::vector<const SpoolEntry*> entries_;
+    std::size_t delivered_ = 0;
+};
+
+} // namespace
+
+bool empty_spool(const Files& files, Clock& clock, const Config& config, FarSpool* far) {
+    const Spool spool(files, far);
+    const auto leftovers = read_leftovers(spool, files, clock);
+    const auto here = here_and_now(files);
+    const auto deadline = Deadline::in(clock, config.report.deadline);
+    std::map<std::string, Round> rounds;
+    for (const auto& entry : leftovers.entries) {
+        rounds.try_emplace(entry.sink, spool, files, clock, config, entry.sink, deadline)
+            .first->second.add(entry, here);
+    }
+    std::vector<std::unique_ptr<Job>> jobs;
+    for (auto& [name, round] : rounds)
+        jobs.push_back(clock.start("deliver", [&round] { round.go(); }));
+    for (auto& job : jobs)
+        clock.wait(*job);
+    if (config.mode == Mode::enforce) { // else no disk is written
+        for (const auto& [name, round] : rounds)
+            round.keep_far();
+    }
+    return leftovers.all_read &&
+           std::ranges::all_of(rounds, [](const auto& one) { return one.second.all_delivered(); });
+}
+
+int deliver_spool(const Options& options) {
+    const Files files;
+    const auto clock = make_system_clock();
+    const auto layers = find_config_layers(files, options.configs);
+    const auto loaded = layers ? load_config(*layers) : load_config({});
+    if (!layers || !loaded.valid()) {
+        log::error("configuration",
+                   {{"mistake", layers ? loaded.mistakes.front().text() : layers.error().message}});
+        return 2;
+    }
+    if (options.test) {
+        const auto rehearsal = rehearse(files, *clock, loaded.config);
+        std::fputs(rehearsal.text.c_str(), stdout);
+        return rehearsal.well ? all_well : something_wrong;
+    }
+    // Before the first thread, as for the sinks that write files.
+    const auto isolate = make_isolate(*clock);
+    if (!isolate) log::error("/var/lib/muster is left out", {{"error", isolate.error().message}});
+    auto far = isolate ? std::make_unique<FarSpool>(**isolate, *clock, files) : nullptr;
+    const bool empty = empty_spool(files, *clock, loaded.config, far.get());
+    return empty && isolate ? 0 : remains;
+}
+
+} // namespace muster

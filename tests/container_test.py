@@ -99,6 +99,17 @@ systemd-analyze --no-pager critical-chain application.service >/result/chain 2>&
 systemd-analyze --no-pager blame >/result/blame 2>&1
 """
 
+# The reload's command only sends the signal: the job is over before the watch has read anything.
+RELOAD = """
+systemctl start muster-watch.service
+systemctl reload muster-watch.service
+for wait in $(seq 100); do
+    journalctl -b -u muster-watch --no-pager | grep -q "read anew" &&
+        [ "$(systemctl is-active muster-watch.service)" = active ] && break
+    sleep 0.1
+done
+"""
+
 
 class Boot:
     """What one boot has left."""
@@ -272,9 +283,10 @@ class Container(unittest.TestCase):
 
     def test_8_a_newer_key(self):
         self.configure(tomorrow={"better": True})
-        boot = self.boot("systemctl start muster-watch.service; systemctl reload muster-watch.service")
+        boot = self.boot(RELOAD)
         self.assertEqual(boot.outcomes()[:2], ["in-progress", "ready"])
         self.assertEqual(boot.active("muster-watch.service"), ["active"])
+        self.assertIn("the configuration was read anew", boot.text("journal"))
         self.assertIn("config-unknown-key", json.dumps(boot.reports()[1]["findings"]))
 
     def test_9_cloud_init_fails(self):

@@ -29,6 +29,7 @@ becomes() { # TABLE: from now on, whatever is under way
 # row WHAT OUTCOME FROM TO: the outcome ("ready", or a reason), known FROM to TO seconds after the start.
 row() {
     local began=${EPOCHREALTIME/./} outcome took
+    : >"$REPORTS" # what is in it afterwards is of this run
     "$MUSTER" run >/run/log 2>&1
     took=$(((${EPOCHREALTIME/./} - began) / 10000))
     took=$((took / 100)).$(printf %02d $((took % 100)))

@@ -176,7 +176,7 @@ class Container(unittest.TestCase):
             "report": {"deadline": "10s", "to": {"scaler": {
                 "type": "webhook", "url": "http://127.0.0.1:8080/v1/reports", "proxy": ""}}}, **changes}))
 
-    def boot(self, look="", script=None, user_data=None):
+    def boot(self, look="", script=None, user_data=None, arguments=()):
         folder = tempfile.mkdtemp(prefix="muster-result-")
         self.addCleanup(shutil.rmtree, folder)
         # Without EC2's firmware cloud-init asks for no token.
@@ -188,7 +188,7 @@ class Container(unittest.TestCase):
         with open(folder + "/look", "w", encoding="utf-8") as file:
             file.write(LOOK % (look, SHOWN, " ".join(UNITS)))
         words = ["systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--capability=all",
-                 "--bind=" + folder + ":/result", "--directory=" + self.root, "--boot"]
+                 "--bind=" + folder + ":/result", "--directory=" + self.root, "--boot", *arguments]
         environment = dict(os.environ, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY="1")
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    env=environment, start_new_session=True)
@@ -220,7 +220,7 @@ class Container(unittest.TestCase):
         self.assertIn("root", stages, "the journal's fields")
         self.assertNotIn("muster", boot.text("failed"))
         self.assertNotIn("can't lock", boot.text("journal"))
-        print(boot.text("chain"), boot.text("blame")[:700], flush=True)
+        print("with muster:", boot.text("chain"), boot.text("blame")[:700], sep="\n", flush=True)
 
     def test_2_the_key_is_wrong(self):
         self.configure()
@@ -278,6 +278,38 @@ class Container(unittest.TestCase):
             boot = self.boot(user_data=self.USER_DATA)
         finally:
             os.unlink(self.root + "/etc/muster/disabled")
+        self.switched_off(boot)
+        self.assertEqual(boot.active("muster-cloud-init.service"), ["inactive"])
+        print("without:", boot.text("chain"), boot.text("blame")[:700], sep="\n", flush=True)
+
+    def test_7_muster_off(self):
+        """The kernel's argument. A container has the host's /proc/cmdline; what is told to systemd, systemd believes."""
+        self.configure(checks={"no": {"command": ["/bin/false"]}})
+        self.write("/cmdline", "root=/dev/nvme0n1p1 ro muster=off\n")
+        self.write("/etc/systemd/system/cmdline.service", """
+[Unit]
+DefaultDependencies=no
+Before=sysinit.target
+[Service]
+Type=oneshot
+ExecStart=/bin/mount --bind /cmdline /proc/cmdline
+[Install]
+WantedBy=sysinit.target
+""")
+        # These have mounts of their own.
+        self.write("/etc/systemd/system/muster-reached@.service.d/cmdline.conf",
+                   "[Service]\nBindReadOnlyPaths=/cmdline:/proc/cmdline\n")
+        run("chroot", self.root, "systemctl", "enable", "cmdline")
+        try:
+            boot = self.boot(user_data=self.USER_DATA, arguments=("muster=off",))
+        finally:
+            run("chroot", self.root, "systemctl", "disable", "cmdline")
+            shutil.rmtree(self.root + "/etc/systemd/system/muster-reached@.service.d")
+        self.switched_off(boot)
+        self.assertEqual(boot.active("muster-cloud-init.service"), ["inactive"])
+
+    def switched_off(self, boot):
+        self.assertIn("switched off", boot.text("journal"))
         self.assertEqual(boot.outcomes(), [])
         self.assertEqual(boot.active("muster.service", "muster-ready.target", "application.service"), ["active"] * 3)
 

@@ -191,4 +191,4 @@ case $BOOT in
     expect_equal "and for nobody else" "in-progress ready" "$(outcomes)"
     ;;
 esac
-keep /run/muster
+[[ $BOOT == 1 ]] || keep /run/muster

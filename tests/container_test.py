@@ -214,7 +214,7 @@ class Container(unittest.TestCase):
         self.assertEqual(boot.active("muster.service", "muster-ready.target", "muster-storage.target",
                                      "application.service", "needs-disks.service", "muster-deliver.timer"),
                          ["active"] * 6)
-        self.assertEqual(boot.active("muster-watch.service"), ["inactive"])
+        self.assertEqual(boot.active("muster-watch.service", "muster-cloud-init.service"), ["inactive", "active"])
         self.assertEqual(boot.unit("muster.service")["SubState"], "exited")
         stages = {json.loads(line).get("MUSTER_STAGE") for line in boot.text("journal.json").splitlines()}
         self.assertIn("root", stages, "the journal's fields")
@@ -319,6 +319,7 @@ WantedBy=sysinit.target
         self.assertEqual(boot.outcomes()[:2], ["in-progress", "ready"])
         self.assertEqual(boot.active("muster-watch.service"), ["active"])
         self.assertIn("the configuration was read anew", boot.text("journal"))
+        self.assertEqual(boot.active("muster-cloud-init.service"), ["inactive"], "nobody has told cloud-init of us")
         self.assertIn("config-unknown-key", json.dumps(boot.reports()[1]["findings"]))
 
     def test_9_cloud_init_fails(self):

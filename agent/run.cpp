@@ -61,7 +61,8 @@ void ask_for_time(const Config& config) {
 }
 
 bool is_stuck(const probes::RootIo& root) {
-    return root.failure() && root.failure()->code == "root-stuck";
+    const auto& failure = root.failure();
+    return failure && failure->code == "root-stuck";
 }
 
 /// Adds up what the boot job tells until it ends, one way or another.
@@ -112,8 +113,8 @@ Ending follow(Worker& worker, Record& record, Session& session, Clock& clock, in
 /// What root and kernel are like at the end. Whoever stops us is not kept waiting.
 void look_once_more(const World& world, probes::RootIo& root, Record& record, Ending ending,
                     Deadline deadline) {
-    if (root.failure()) {
-        record.findings.push_back(*root.failure());
+    if (const auto& failure = root.failure()) {
+        record.findings.push_back(*failure);
     } else if (ending != Ending::interrupted) {
         const Deadline least = Deadline::in(world.clock, std::chrono::seconds(2));
         record.findings.push_back(root.finish({std::max(deadline.at, least.at)}));

@@ -67,8 +67,9 @@ class AutoScaling : public AwsSink {
     [[nodiscard]] Outcome<std::string> rehearse(const Message&, Duration limit) override {
         const auto found = target(within(limit));
         if (!found) return std::unexpected(found.error());
-        if (!*found) return "    nothing: the instance is in no Auto Scaling group\n";
-        const auto& to = **found;
+        const auto& known = *found;
+        if (!known) return "    nothing: the instance is in no Auto Scaling group\n";
+        const auto& to = *known;
         std::string text;
         const auto tell = [&](const char* when, const aws::Call& call) {
             text += fmt::format("    {}, with {} on {}:\n{}", when, call.permission(), call.on,
@@ -140,9 +141,9 @@ class AutoScaling : public AwsSink {
     Outcome<std::string> group(const std::string& instance_id, Deadline deadline) {
         if (!config_.group.empty()) return config_.group;
         if (const auto tag = around_.tag(group_tag, deadline)) return *tag;
-        const auto member = this->member(instance_id, deadline);
-        if (!member) return std::unexpected(member.error());
-        if (*member) return (*member)->group;
+        const auto listed = this->member(instance_id, deadline);
+        if (!listed) return std::unexpected(listed.error());
+        if (const auto& member = *listed) return member->group;
         // It may only not be listed yet.
         const auto scaled = around_.was_scaled(deadline);
         if (!scaled) return std::unexpected(worth_another_try(scaled.error()));
@@ -238,9 +239,10 @@ class AutoScaling : public AwsSink {
         if (!nothing_waits(sent.error())) return std::unexpected(sink_error(sent.error()));
         // A boot may be quicker than the group: an answer that comes before the question is lost,
         // and the group would wait for it for an hour.
-        const auto member = this->member(to.instance_id, deadline);
-        if (!member) return std::unexpected(member.error());
-        const auto state = *member ? (*member)->state : "none";
+        const auto listed = this->member(to.instance_id, deadline);
+        if (!listed) return std::unexpected(listed.error());
+        const auto& member = *listed;
+        const auto state = member ? member->state : "none";
         if (state != "Pending" && state != "Warmed:Pending") return false;
         return std::unexpected(
             SinkError{.error = {Errc::transient, fmt::format("the instance is {}: the hook {} does "

@@ -18,10 +18,9 @@ class EventBridge : public AwsSink {
         const auto call = put(message);
         const auto answer = client_.call(call, within(limit));
         if (!answer) return std::unexpected(sink_error(answer.error()));
-        const auto error = aws::parse_put_events(*answer);
-        if (!error)
-            return std::unexpected(worth_another_try(error.error().with(call.permission())));
-        if (*error) return std::unexpected(not_taken(call, **error));
+        const auto read = aws::parse_put_events(*answer);
+        if (!read) return std::unexpected(worth_another_try(read.error().with(call.permission())));
+        if (const auto& refused = *read) return std::unexpected(not_taken(call, *refused));
         return {};
     }
 

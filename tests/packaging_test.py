@@ -37,7 +37,7 @@ class Units(unittest.TestCase):
         with tempfile.TemporaryDirectory() as root:
             folder = os.path.join(root, "usr/lib/systemd")
             shutil.copytree("/lib/systemd/system", folder + "/system", symlinks=True)
-            for name in ("usr/sbin/muster", "usr/bin/cloud-init", "usr/bin/kill"):
+            for name in ("usr/sbin/muster", "usr/bin/cloud-init", "usr/bin/grep", "usr/bin/kill"):
                 os.makedirs(os.path.dirname(os.path.join(root, name)), exist_ok=True)
                 shutil.copy("/bin/true", os.path.join(root, name))
             for link, target in (("lib", "usr/lib"), ("bin", "usr/bin"), ("etc", "usr/etc")):

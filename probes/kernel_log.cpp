@@ -71,7 +71,8 @@ std::vector<KernelTrouble> find_trouble(const std::vector<std::string>& records)
     std::vector<KernelTrouble> found;
     for (const auto& raw : records) {
         const auto record = parse_kernel_record(raw);
-        const auto* pattern = record ? pattern_of(record->text) : nullptr;
+        if (!record) continue;
+        const auto* pattern = pattern_of(record->text);
         if (pattern == nullptr) continue;
         auto same = std::ranges::find(found, pattern->what, &KernelTrouble::what);
         if (same == found.end()) {

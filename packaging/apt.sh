@@ -1,4 +1,5 @@
-# What mmdebstrap is told of this machine's apt: sourced by packaging/sysroot and tests/ami/image.
+# What mmdebstrap is told of this machine's apt: sourced by packaging/sysroot, tests/ami/image and
+# tests/uml/userland.
 # shellcheck shell=bash
 
 # This machine's release of Debian.
@@ -7,13 +8,14 @@ codename() {
     (. /etc/os-release && echo "${VERSION_CODENAME:-}")
 }
 
-# Debian's own suites among the apt sources, one line each; other people's repositories have other suites.
+# debian_sources [RELEASE]: Debian's own suites among the apt sources, one line each; other people's repositories
+# have other suites. Those of another release are at the same places.
 debian_sources() {
     # shellcheck disable=SC2016  # the variables are apt's
     apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-        awk -v codename="$(codename)" '
+        awk -v codename="$(codename)" -v release="${1:-$(codename)}" '
             $2 ~ "^" codename "(-updates|-security)?$" && $3 == "main" && !seen[$0]++ {
-                print "deb", $1, $2, $3
+                print "deb", $1, release substr($2, length(codename) + 1), $3
             }'
 }
 

@@ -20,6 +20,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = os.path.dirname(os.path.dirname(HERE))
 BINARY = os.environ.get("MUSTER_BINARY", os.path.join(SOURCES, "build", "muster"))
 
+
+def of_sanitizer():
+    """Whether AddressSanitizer's allocator is in it: that one keeps what is freed."""
+    with open(BINARY, "rb") as file:
+        return b"__asan_init" in file.read()
+
+
 # /etc with every entry of the host's as a link, and a muster/ of its own.
 SET_UP = """
 set -e

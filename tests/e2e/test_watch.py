@@ -7,7 +7,7 @@ import time
 import unittest
 
 from case import Case, waits
-from machine import configuration, only, wait_for
+from machine import configuration, of_sanitizer, only, wait_for
 
 QUICK = {"interval": "1s", "bad": 2, "of": 3, "heartbeat": "1s"}
 # Nothing has so many free inodes.
@@ -209,6 +209,7 @@ class Watch(Case):
         self.assertIn("muster_up 0\n", machine.read(name))
         self.assertEqual(machine.list("/run/numbers"), ["muster.prom"])
 
+    @unittest.skipIf(of_sanitizer(), "the sanitizer's memory")
     @waits(25)
     def test_it_does_not_grow(self):
         simulator, machine = self.pair(metrics={"textfile": "/run/muster.prom"})

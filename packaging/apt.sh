@@ -10,6 +10,7 @@ codename() {
 
 # debian_sources [RELEASE]: Debian's own suites among the apt sources, one line each; other people's repositories
 # have other suites. Those of another release are at the same places.
+# shellcheck disable=SC2120  # the release may be left out
 debian_sources() {
     # shellcheck disable=SC2016  # the variables are apt's
     apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |

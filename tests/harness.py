@@ -148,13 +148,17 @@ class Run:
 
     def __init__(self, scenario, muster, keep=False, show=None):
         self.scenario = scenario
-        self.muster = os.path.abspath(muster)
+        self.muster = os.path.abspath(muster or os.path.join(SOURCE, "build", self.program()))
         self.keep = keep
         self.show = show                     # called with each line that the script prints
         self.log_folder = os.path.join(self.build(), scenario.name)
         self.work = os.path.join(self.build(), "work", "%s-%d" % (scenario.name, os.getpid()))
         self.console = os.path.join(self.log_folder, "console.log")
         self.said = os.path.join(self.work, "said")
+
+    def program(self):
+        """Of build/: what is under test where nobody says another."""
+        return "muster"
 
     @classmethod
     def scenarios(cls):
@@ -320,8 +324,7 @@ def _parse_arguments(arguments):
                "for the script.")
     parser.add_argument("scenario", nargs="?", help="a name in scenarios/, or a script's path")
     parser.add_argument("settings", nargs="*", metavar="SETTING=VALUE")
-    parser.add_argument("--muster", default=os.path.join(SOURCE, "build", "muster"),
-                        help="the program under test (default: build/muster)")
+    parser.add_argument("--muster", help="the program under test (default: build/muster)")
     parser.add_argument("--seed", type=int, default=os.environ.get("MUSTER_SEED"),
                         help="of everything random (default: $MUSTER_SEED, or a new one)")
     parser.add_argument("--keep", action="store_true", help="keep the work folder with the disks")

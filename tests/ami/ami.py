@@ -24,6 +24,16 @@ INSIDE = "/source"                                         # where the read-only
 FOLDERS = ("tests/ami", "tests/uml", "tests/simulator")    # what is on it, beside the program
 
 
+# What QEMU emulates: its program, its arguments, the kernel's console and what else the kernel is told.
+MACHINES = {
+    # Where this machine has a lot to do no tick may come while the kernel looks whether they do, and it gives up
+    # ("IO-APIC + timer doesn't work"): no_timer_check.
+    "amd64": ("qemu-system-x86_64", ["-machine", "q35", "-cpu", "max"], "console=ttyS0 no_timer_check"),
+    # Pointer authentication by the architecture's own cipher takes half of the time.
+    "arm64": ("qemu-system-aarch64", ["-machine", "virt,gic-version=3", "-cpu", "max,pauth-impdef=on"], "console=ttyAMA0"),
+}
+
+
 class Ami(harness.Run):
     """A run in QEMU."""
 
@@ -31,6 +41,7 @@ class Ami(harness.Run):
     SETTINGS = {
         "time": "300",
         "ebs-size": "64M",        # of each EBS volume: nobody formats them
+        "machine": "amd64",       # or arm64: the program is build/muster-arm64 then
         "processors": "2",
         "kernel": "",             # arguments of the kernel beyond the usual ones
         "cloud-init": "disabled", # or enabled; or later: from the second boot on
@@ -44,10 +55,11 @@ class Ami(harness.Run):
 
     def __init__(self, scenario, *arguments, **options):
         super().__init__(scenario, *arguments, **options)
+        self.machine = scenario.values["machine"]
         self.image = None
         self.host = None
         self.number = 0
-        for key, words in (("cloud-init", ("enabled", "disabled", "later")),
+        for key, words in (("machine", MACHINES), ("cloud-init", ("enabled", "disabled", "later")),
                            ("firmware", ("QEMU", "EC2")), ("package", ("yes", "no")), ("clock", ("host", "instructions")),
                            ("root", ("attached", "stoppable")), ("services", ("inside", "outside"))):
             if scenario.values[key] not in words:
@@ -55,9 +67,12 @@ class Ami(harness.Run):
 
     @staticmethod
     def require_tools():
-        for tool in ("qemu-system-x86_64", "qemu-img", "qemu-nbd", "setpriv", "mkfs.ext4"):
+        for tool in ("qemu-img", "qemu-nbd", "setpriv", "mkfs.ext4"):
             if not shutil.which(tool):
                 sys.exit("ami: %s is not installed: ./dev deps" % tool)
+
+    def program(self):
+        return "muster" if self.scenario.values["machine"] == "amd64" else "muster-" + self.scenario.values["machine"]
 
     def _file(self, name):
         return os.path.join(self.work, name)
@@ -65,7 +80,7 @@ class Ami(harness.Run):
     def prepare(self, number, boot):
         self.number = number
         if self.image is None:
-            self.image = subprocess.run([os.path.join(HERE, "image")], check=True, text=True,
+            self.image = subprocess.run([os.path.join(HERE, "image"), self.machine], check=True, text=True,
                                         stdout=subprocess.PIPE).stdout.strip()
             subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw",
                             "-b", os.path.join(self.image, "root.img"), self._file("root.qcow2")], check=True)
@@ -87,7 +102,7 @@ class Ami(harness.Run):
                             ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(self.muster, os.path.join(folder, "muster"))
         if self.scenario.values["package"] == "yes":
-            found = glob.glob(os.path.join(SOURCE, "build", "packages", "muster_*_amd64.deb"))
+            found = glob.glob(os.path.join(SOURCE, "build", "packages", "muster_*_%s.deb" % self.machine))
             if len(found) != 1:
                 raise ScenarioError("build/packages: ./dev package")
             shutil.copy(found[0], os.path.join(folder, "muster.deb"))
@@ -102,17 +117,16 @@ class Ami(harness.Run):
         values = self.scenario.values
         # Linux 6.1 takes pages that NVMe over TCP sends to the machine itself, where two huge pages meet, for
         # a stray copy, and ends the target's worker ("usercopy: Kernel memory exposure attempt").
-        # Where this machine has a lot to do no tick may come while the kernel looks whether they do, and it gives up
-        # ("IO-APIC + timer doesn't work"): no_timer_check.
-        kernel = ("root=/dev/nvme0n1 ro console=ttyS0 net.ifnames=0 oops=panic panic=-1 hardened_usercopy=off"
-                  " no_timer_check loglevel=4 systemd.show_status=1 cloud-init=%s %s" % (self._cloud_init(), values["kernel"]))
+        qemu, machine, more = MACHINES[self.machine]
+        kernel = ("root=/dev/nvme0n1 ro net.ifnames=0 oops=panic panic=-1 hardened_usercopy=off"
+                  " loglevel=4 systemd.show_status=1 cloud-init=%s %s %s" % (self._cloud_init(), more, values["kernel"]))
         if values["root"] == "stoppable":
             # What Amazon advises for EBS: an answer is waited for, for ever.
             kernel += " nvme_core.io_timeout=4294967295"
         # Names relative to the work folder: a comma in a path would be QEMU's own.
         return [
-            "setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-            "-machine", "q35", "-cpu", "max", *self._pace(),
+            "setpriv", "--pdeathsig", "KILL", qemu, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+            *machine, *self._pace(),
             "-smp", values["processors"], "-m", values["memory"],
             "-kernel", os.path.join(self.image, "vmlinuz"), "-append", kernel,
             "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",

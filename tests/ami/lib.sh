@@ -66,3 +66,30 @@ uptime_ms() {
     read -r text rest </proc/uptime
     now=$((10#${text/./} * 10))
 }
+
+# like_ec2: from the next boot on the machine finds network and disks by itself, before cloud-init and muster.
+like_ec2() {
+    cat >/etc/systemd/network/10-eth0.network <<'UNIT'
+[Match]
+Name=eth0
+[Network]
+Address=169.254.169.15/24
+UNIT
+    cat >/etc/systemd/system/disks.service <<'UNIT'
+[Unit]
+RequiresMountsFor=/source
+Before=cloud-init.service muster.service
+Wants=sys-kernel-config.mount
+After=systemd-remount-fs.service systemd-udev-trigger.service sys-kernel-config.mount
+DefaultDependencies=no
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/bash /source/tests/ami/init disks
+[Install]
+WantedBy=multi-user.target
+UNIT
+    rm -f /etc/systemd/system/systemd-networkd-wait-online.service
+    systemctl daemon-reload
+    systemctl -q enable disks.service systemd-networkd.service systemd-networkd-wait-online.service
+}

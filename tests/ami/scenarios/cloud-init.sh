@@ -68,32 +68,9 @@ ExecStart=/bin/mountpoint /mnt/scratch
 [Install]
 WantedBy=multi-user.target
 UNIT
-    # EC2's network, and its disks.
-    cat >/etc/systemd/network/10-eth0.network <<'UNIT'
-[Match]
-Name=eth0
-[Network]
-Address=169.254.169.15/24
-UNIT
+    like_ec2
     echo 'network: {config: disabled}' >/etc/cloud/cloud.cfg.d/99-network.cfg
-    cat >/etc/systemd/system/disks.service <<'UNIT'
-[Unit]
-RequiresMountsFor=/source
-Before=cloud-init.service muster.service
-Wants=sys-kernel-config.mount
-After=systemd-remount-fs.service systemd-udev-trigger.service sys-kernel-config.mount
-DefaultDependencies=no
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/bash /source/tests/ami/init disks
-[Install]
-WantedBy=multi-user.target
-UNIT
-    rm -f /etc/systemd/system/systemd-networkd-wait-online.service
-    systemctl daemon-reload
-    systemctl -q enable application.service needs-disks.service disks.service systemd-networkd.service \
-        systemd-networkd-wait-online.service
+    systemctl -q enable application.service needs-disks.service
     # As every image builder does.
     cloud-init clean --logs
     : >/etc/machine-id

@@ -8,12 +8,12 @@
 namespace muster {
 namespace {
 
-// A fleet that booted in the same second must not come back in the same second.
-constexpr Backoff backoff{.base = std::chrono::milliseconds(500), .cap = std::chrono::seconds(15)};
-// `in-progress` is never worth the verdict's time, and a file on a stuck disk can't be interrupted.
-constexpr Duration announce_try_limit = std::chrono::seconds(3);
 // How soon a wait between tries notices that the verdict has come.
 constexpr Duration slice = std::chrono::milliseconds(50);
+// A wait that would go beyond the deadline is drawn anew where there is so much time. With less the
+// last tries of a fleet would all come together, just before its deadline: with 15 s at more than
+// four times what its endpoint takes (tests/bench/fleet.cpp).
+constexpr Duration room = std::chrono::seconds(35);
 
 void sleep_unless(const std::atomic<bool>& cancelled, Clock& clock, Instant until) {
     while (!cancelled && clock.now() < until)
@@ -22,8 +22,18 @@ void sleep_unless(const std::atomic<bool>& cancelled, Clock& clock, Instant unti
 
 } // namespace
 
-Schedule fresh_schedule() {
+Schedule fresh_schedule(Backoff backoff) {
     return Schedule(backoff, std::random_device{}());
+}
+
+std::optional<Instant> next_try(Schedule& schedule, const SinkError& error, Instant now,
+                                Deadline deadline) {
+    if (error.final) return std::nullopt;
+    const Instant earliest = now + error.retry_after;
+    const Instant next = now + schedule.next(error.retry_after);
+    if (next < deadline.at) return next;
+    if (deadline.at - earliest < room) return std::nullopt;
+    return earliest + schedule.between({}, deadline.at - earliest);
 }
 
 Delivery deliver_with_retries(Sink& sink, const Message& message, Clock& clock, Deadline deadline,
@@ -39,11 +49,9 @@ Delivery deliver_with_retries(Sink& sink, const Message& message, Clock& clock, 
             return delivery;
         }
         delivery.error = sent.error().error.message;
-        if (sent.error().final) return delivery;
-        const Instant next = clock.now() + schedule.next(sent.error().retry_after);
-        // No try is left: the rest of the time is better spent on ending.
-        if (next >= deadline.at) return delivery;
-        sleep_unless(cancelled, clock, next);
+        const auto next = next_try(schedule, sent.error(), clock.now(), deadline);
+        if (!next) return delivery;
+        sleep_unless(cancelled, clock, *next);
     }
     return delivery;
 }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,14 +21,33 @@ struct Delivery {
     std::string error; ///< of the last try, "" when delivered
 };
 
+/// The waits of `run`. That they go on growing for as long as it may last keeps a fleet that booted
+/// in the same second from falling on an endpoint that comes back after a minute: with a cap of
+/// 15 s that was 8 times what it could take (tests/bench/fleet.cpp).
+inline constexpr Backoff courier_backoff{.base = std::chrono::milliseconds(500),
+                                         .cap = std::chrono::seconds(60)};
+/// Those of `muster deliver`: what it has was tried for a minute, so the whole fleet may have it.
+inline constexpr Backoff deliver_backoff{.base = std::chrono::seconds(15),
+                                         .cap = std::chrono::seconds(60)};
+/// Of one try. `in-progress` is never worth the verdict's time, and a file on a stuck disk can't be
+/// interrupted.
+inline constexpr Duration try_limit = std::chrono::seconds(10);
+inline constexpr Duration announce_try_limit = std::chrono::seconds(3);
+
+/// When to try again after a try that failed; none where that is of no use, or would be too late:
+/// the rest of the time is better spent on ending. Pure, and all that is decided between two tries,
+/// so that tests/bench/fleet.cpp can ask it for 100,000 machines.
+[[nodiscard]] std::optional<Instant> next_try(Schedule& schedule, const SinkError& error,
+                                              Instant now, Deadline deadline);
+
 /// Tries until delivered, refused for good, cancelled, or the deadline; `limit` is that of one try.
 [[nodiscard]] Delivery deliver_with_retries(Sink& sink, const Message& message, Clock& clock,
                                             Deadline deadline, Schedule schedule,
                                             const std::atomic<bool>& cancelled,
-                                            Duration limit = std::chrono::seconds(10));
+                                            Duration limit = try_limit);
 
 /// The waits between tries, other ones each time.
-[[nodiscard]] Schedule fresh_schedule();
+[[nodiscard]] Schedule fresh_schedule(Backoff backoff = courier_backoff);
 
 /// Delivered, as the exit status means it: every required sink, or any one where none is required.
 /// With no sink at all there is nothing to deliver.

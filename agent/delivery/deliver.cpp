@@ -91,8 +91,8 @@ class Round {
             return;
         }
         const std::atomic<bool> never = false;
-        const auto delivery =
-            deliver_with_retries(*sink_, entry.message, clock_, deadline_, fresh_schedule(), never);
+        const auto delivery = deliver_with_retries(*sink_, entry.message, clock_, deadline_,
+                                                   fresh_schedule(deliver_backoff), never);
         if (!delivery.delivered) {
             log::error("not delivered", {{"sink", entry.sink}, {"error", delivery.error}});
             return;

@@ -13,7 +13,6 @@
 namespace muster {
 namespace {
 
-constexpr Duration try_limit = std::chrono::seconds(10);
 constexpr Duration last_try_limit = std::chrono::seconds(3);
 constexpr Duration under_way_limit = std::chrono::seconds(1);
 // A sink that is down for hours costs a try every five minutes at the most.

@@ -10,7 +10,7 @@ Schedule::Schedule(Backoff backoff, std::uint64_t seed)
 Duration Schedule::next(Duration at_least) {
     const Duration wait = between(Duration::zero(), std::min(ceiling_, backoff_.cap));
     ceiling_ = std::min(ceiling_ * 2, backoff_.cap);
-    return std::max(wait, at_least);
+    return at_least + wait;
 }
 
 Duration Schedule::between(Duration low, Duration high) {

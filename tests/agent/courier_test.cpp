@@ -80,6 +80,18 @@ TEST_CASE("courier: gives up at the deadline, never after it, with jitter and a 
     }
 }
 
+TEST_CASE("courier: there is a try in each stretch of time that has room for one") {
+    for (std::uint64_t seed = 0; seed < 2'000; ++seed) {
+        FakeClock clock;
+        FakeSink sink(clock, [&](unsigned) {
+            return clock.elapsed() < 25s ? FakeSink::again() : FakeSink::Answer{};
+        });
+        const auto delivery = deliver_with_retries(sink, message, clock, Deadline::in(clock, 60s),
+                                                   Schedule(courier_backoff, seed), never);
+        CHECK(delivery.delivered);
+    }
+}
+
 TEST_CASE("courier: waits as long as the receiver asks, unless that is too long") {
     FakeClock clock;
     FakeSink patient(clock, [](unsigned tries) {

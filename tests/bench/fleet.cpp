@@ -23,23 +23,25 @@ namespace {
 constexpr std::uint64_t seed = 1;
 constexpr double peak_target = 2, drain_target = 1.5;
 constexpr unsigned window = 5; // seconds, of which a peak is the mean
-constexpr double a_minute = 1.0 / 60, many_minutes = 1.0 / 100;
+// Of the fleet that is served in a second.
+constexpr double in_a_minute = 1.0 / 60, in_100_seconds = 1.0 / 100, in_five_minutes = 1.0 / 300;
 
 std::vector<Scenario> scenarios() {
     return {
-        {.name = "down for a minute", .conduct = {.capacity = a_minute, .down_for = 60s}},
+        {.name = "down for a minute", .conduct = {.capacity = in_a_minute, .down_for = 60s}},
         {.name = "down, and 30 % lost",
-         .conduct = {.capacity = a_minute, .down_for = 60s, .loss = 0.3}},
+         .conduct = {.capacity = in_a_minute, .down_for = 60s, .loss = 0.3}},
         {.name = "down, and slower: 100 s for all",
-         .conduct = {.capacity = many_minutes, .down_for = 60s}},
-        {.name = "down for five minutes", .conduct = {.capacity = 1.0 / 300, .down_for = 300s}},
-        {.name = "limited", .conduct = {.capacity = a_minute}, .outage = false},
+         .conduct = {.capacity = in_100_seconds, .down_for = 60s}},
+        {.name = "down for five minutes",
+         .conduct = {.capacity = in_five_minutes, .down_for = 300s}},
+        {.name = "limited", .conduct = {.capacity = in_a_minute}, .outage = false},
         {.name = "limited, Retry-After: 30",
-         .conduct = {.capacity = a_minute, .retry_after = 30s},
+         .conduct = {.capacity = in_a_minute, .retry_after = 30s},
          .outage = false},
-        {.name = "30 % lost", .conduct = {.capacity = a_minute, .loss = 0.3}, .outage = false},
+        {.name = "30 % lost", .conduct = {.capacity = in_a_minute, .loss = 0.3}, .outage = false},
         {.name = "all fail at once",
-         .conduct = {.capacity = a_minute},
+         .conduct = {.capacity = in_a_minute},
          .verdict_least = 150s,
          .verdict_most = 150s,
          .outage = false},

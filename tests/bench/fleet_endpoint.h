@@ -15,7 +15,6 @@ struct Conduct {
     Duration down_for{};    ///< from the beginning: nobody listens, connects are refused
     double loss = 0;        ///< share of the requests that are lost on their way
     Duration retry_after{}; ///< goes with a 503; zero: it says nothing
-    bool drops = false;     ///< over capacity it answers nothing at all, instead of 503
     Duration queue = std::chrono::seconds(1); ///< so much of work may wait
 };
 
@@ -36,7 +35,6 @@ class Endpoint {
         if (std::bernoulli_distribution(conduct_.loss)(random)) return fails(now + limit);
         worked_off_ = std::max(worked_off_, now);
         if (worked_off_ + each_ - now > conduct_.queue) {
-            if (conduct_.drops) return fails(now + limit);
             return fails(now + way, conduct_.retry_after);
         }
         worked_off_ += each_;

@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-#ifdef MUSTER_SANITIZED
+#if defined(MUSTER_SANITIZED) || defined(MUSTER_EMULATED)
 constexpr auto kSlack = 500ms; // a fork alone costs tens of milliseconds; less than TERM to KILL
 #else
 constexpr auto kSlack = 0ms;

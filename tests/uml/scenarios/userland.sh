@@ -3,9 +3,9 @@
 #: disks 3
 #: ebs 1
 #: time 240
-#: variants release=bullseye
-#: soak release=bookworm release=trixie
-release=${release:-bullseye}
+#: variants release=trixie
+#: soak release=bullseye release=bookworm
+release=${release:-trixie}
 root=$SOURCE/build/userland/$release
 check "tests/uml/userland $release was made" test -x "$root/sbin/lvm" || exit 1
 mkdir -p /mnt/userland

@@ -20,8 +20,8 @@ class Schedule {
   public:
     Schedule(Backoff backoff, std::uint64_t seed);
 
-    /// The wait before the next try. It comes on top of `at_least` (a server's Retry-After), which a
-    /// whole fleet may have been told at once.
+    /// The wait before the next try. It comes on top of `at_least` (a server's Retry-After), which
+    /// a whole fleet may have been told at once.
     [[nodiscard]] Duration next(Duration at_least = Duration::zero());
 
     /// A wait drawn evenly from [low, high]: the spacing of confirming reads. Leaves the backoff

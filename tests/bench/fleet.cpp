@@ -105,7 +105,8 @@ bool compare(const Scenario& scenario, const std::vector<Settings>& all, unsigne
 // ---- the picture
 // -----------------------------------------------------------------------------------
 
-constexpr double width = 760, panel = 130, left = 60, right = 20, shown = 240; // seconds
+constexpr double width = 760, panel = 130, left = 60, right = 20;
+constexpr unsigned shown = 240; // seconds
 
 /// One panel: requests a second over time, in multiples of what the endpoint can take.
 void draw(Picture& picture, const Settings& how, const Outcome& outcome, double top) {
@@ -125,7 +126,7 @@ void draw(Picture& picture, const Settings& how, const Outcome& outcome, double 
         picture.rect("bar", x(static_cast<double>(i)), y(times), x(1) - x(0), y(0) - y(times));
     }
     picture.line("capacity", left, y(1), width - right, y(1));
-    for (int second = 0; second <= shown; second += 30)
+    for (unsigned second = 0; second <= shown; second += 30)
         picture.text("note", x(second), top + panel - 8, fmt::format("{} s", second));
 }
 

@@ -1,7 +1,6 @@
-#include "agent/sys/schedule.h"
-
 #include <set>
 
+#include "agent/sys/schedule.h"
 #include "tests/catch.h"
 
 using namespace muster;

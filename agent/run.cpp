@@ -223,6 +223,8 @@ int run(const Options& options) {
         worker ? follow(*worker, record, session, *clock, interrupt, root) : Ending::died;
     look_once_more(here, root, record, ending, session.work_deadline());
     const int status = give_verdict(ending);
+    // udev looks into each disk then; the verdict need not wait for a processor meanwhile.
+    here.kernel.drop_quiet_nodes();
     act_on_failure(loaded.config, session, here, interrupt);
     return status;
 }

@@ -42,20 +42,19 @@ Json steps_json(const lvm::Plan& plan) {
 } // namespace
 
 void report_storage(const World& world, const Config& config, const lvm::Plan& plan,
-                    Progress& progress, Deadline deadline) {
+                    Progress& progress) {
     Json volumes = Json::array();
     for (const auto& volume : config.ephemeral.layout.volumes) {
-        const auto found = lvm::find_volume(machine_of(world), plan, volume.name, deadline);
+        const auto found = lvm::find_volume(machine_of(world), plan, volume.name);
         if (!found) {
             volumes.push_back({{"name", volume.name}, {"problem", found.error().message}});
             continue;
         }
-        const auto& signatures = found->content.signatures;
         volumes.push_back(
             {{"name", volume.name},
              {"device", "/dev/mapper/" + lvm::mapper_name(plan.group, volume.name)},
              {"size", found->size},
-             {"filesystem", signatures.empty() ? Json(nullptr) : Json(signatures.front().type)},
+             {"filesystem", found->mounted_as.empty() ? Json(nullptr) : Json(found->mounted_as)},
              {"mount", found->mounts.empty() ? Json(nullptr) : Json(found->mounts.front())},
              {"disks", found->disks}});
     }
@@ -102,7 +101,7 @@ void apply_plan(const World& world, const Config& config, const lvm::Plan& plan,
                            .end = [&](const std::string& what,
                                       const std::string& error) { progress.end(what, error); }});
     }();
-    report_storage(world, config, plan, progress, deadline);
+    report_storage(world, config, plan, progress);
     if (!done) {
         progress.finding(finding_of(plan.group, done.error().reason, done.error().message));
         return;

@@ -26,7 +26,7 @@ class Applier {
         if (auto same = still_the_same_disks(); !same) return same;
         const auto command = remove_group(lvm_, plan_.group, step.devices);
         if (auto removed = must_run(machine_, command, deadline_); !removed) return removed;
-        const auto active = read_active(machine_, plan_.group, deadline_);
+        const auto active = read_active(machine_, plan_.group);
         if (!active) return std::unexpected(active.error());
         if (active->empty()) return {};
         return std::unexpected(
@@ -107,7 +107,7 @@ class Applier {
     }
 
     Done there(const std::string& volume) const {
-        const auto found = find_volume(machine_, plan_, volume, deadline_);
+        const auto found = find_volume(machine_, plan_, volume);
         if (!found) return std::unexpected(found.error());
         return {};
     }
@@ -117,6 +117,24 @@ class Applier {
     LvmTool lvm_;
     Deadline deadline_;
 };
+
+bool is_of_lvm(const Step& step) {
+    return std::holds_alternative<CreateGroup>(step) || std::holds_alternative<CreateVolume>(step) ||
+           std::holds_alternative<RemoveGroup>(step);
+}
+
+/// LVM, with nodes that udev does not watch where it writes. An LVM without --devices has the usual
+/// ones: whether it finds others depends on how it was built, and a disk that it does not find is
+/// one that is missing.
+LvmTool quiet_lvm(const Machine& machine, const Plan& plan) {
+    auto lvm = plan.lvm.value_or(LvmTool{});
+    // Where they can't be made udev looks more often: slower, and as right.
+    if (!lvm.old && std::ranges::any_of(plan.steps, is_of_lvm) &&
+        machine.kernel.make_quiet_nodes(plan.disks)) {
+        lvm.nodes = quiet_nodes;
+    }
+    return lvm;
+}
 
 } // namespace
 
@@ -129,7 +147,7 @@ std::expected<void, Failure> apply(const Machine& machine, const Plan& plan, Dea
     if (!plan.lvm && !plan.steps.empty()) {
         return std::unexpected(Failure{"tool-missing", "lvm is not installed (package lvm2)"});
     }
-    const Applier applier(machine, plan, plan.lvm.value_or(LvmTool{}), deadline);
+    const Applier applier(machine, plan, quiet_lvm(machine, plan), deadline);
     for (const auto& step : plan.steps) {
         const auto what = describe(plan, step);
         notice.begin(what);

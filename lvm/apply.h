@@ -20,6 +20,9 @@ struct StepNotice {
 /// from LVM. Right before each one that destroys, the disks' serials, models and sizes are read
 /// again: a name may have come to mean another disk since the plan was made. Stops at the first
 /// failure. Nothing at all is done with a plan that refuses.
+///
+/// LVM's quiet nodes (agent/sys/kernel.h) stay: udev is to be told when nothing waits for the
+/// processor any more.
 [[nodiscard]] std::expected<void, Failure> apply(const Machine& machine, const Plan& plan,
                                                  Deadline deadline, const StepNotice& notice);
 

@@ -57,8 +57,8 @@ std::expected<void, Failure> must_run(const Machine& machine, const Command& com
 }
 
 std::expected<ActiveVolume, Failure> find_volume(const Machine& machine, const Plan& plan,
-                                                 const std::string& volume, Deadline deadline) {
-    auto active = read_active(machine, plan.group, deadline);
+                                                 const std::string& volume) {
+    auto active = read_active(machine, plan.group);
     if (!active) return std::unexpected(active.error());
     const auto found = active->find(mapper_name(plan.group, volume));
     if (found == active->end()) {
@@ -80,9 +80,11 @@ std::expected<ActiveVolume, Failure> find_volume(const Machine& machine, const P
 
 std::expected<void, Failure> make(const Machine& machine, const Plan& plan,
                                   const MakeFilesystem& step, Deadline deadline) {
-    const auto node = find_volume(machine, plan, step.volume.name, deadline);
+    const auto node = find_volume(machine, plan, step.volume.name);
     if (!node) return std::unexpected(node.error());
-    const auto need = filesystem_needed(node->content, step.volume, step.maybe_raw);
+    const auto before = read_content(machine, node->node, deadline);
+    if (!before) return std::unexpected(before.error());
+    const auto need = filesystem_needed(*before, step.volume, step.maybe_raw);
     if (!need) return std::unexpected(Failure{need.error().reason, need.error().message});
     if (*need == FilesystemNeed::none) return {};
 
@@ -97,10 +99,10 @@ std::expected<void, Failure> make(const Machine& machine, const Plan& plan,
                                          *need == FilesystemNeed::make_over_unfinished);
     if (auto made = must_run(machine, command, deadline); !made) return made;
 
-    const auto after = find_volume(machine, plan, step.volume.name, deadline);
+    const auto after = read_content(machine, node->node, deadline);
     if (!after) return std::unexpected(after.error());
-    if (after->content.signatures.size() != 1 || after->content.unfinished ||
-        after->content.signatures.front().type != to_string(step.volume.filesystem)) {
+    if (after->signatures.size() != 1 || after->unfinished ||
+        after->signatures.front().type != to_string(step.volume.filesystem)) {
         return std::unexpected(Failure{
             "assembly-failed", fmt::format("{} ended well, but {} does not carry one whole {}",
                                            mkfs_name(step.volume.filesystem), node->node,
@@ -111,7 +113,7 @@ std::expected<void, Failure> make(const Machine& machine, const Plan& plan,
 
 std::expected<void, Failure> mount(const Machine& machine, const Plan& plan,
                                    const MountVolume& step, Deadline deadline) {
-    const auto node = find_volume(machine, plan, step.volume.name, deadline);
+    const auto node = find_volume(machine, plan, step.volume.name);
     if (!node) return std::unexpected(node.error());
     // The name that a person knows in /proc/mounts, where udev has made it.
     const auto named = "/dev/mapper/" + mapper_name(plan.group, step.volume.name);
@@ -131,7 +133,7 @@ std::expected<void, Failure> mount(const Machine& machine, const Plan& plan,
         }
         return std::unexpected(Failure{"mount-failed", error.message});
     }
-    const auto after = find_volume(machine, plan, step.volume.name, deadline);
+    const auto after = find_volume(machine, plan, step.volume.name);
     if (!after) return std::unexpected(after.error());
     if (std::ranges::find(after->mounts, step.volume.mount) == after->mounts.end()) {
         return std::unexpected(

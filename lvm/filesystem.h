@@ -9,7 +9,7 @@ namespace muster::lvm {
 /// The plan's volume as device-mapper has it now, proved ours: its uuid is LVM's and it lies on the
 /// group's disks and no other.
 [[nodiscard]] std::expected<ActiveVolume, Failure>
-find_volume(const Machine& machine, const Plan& plan, const std::string& volume, Deadline deadline);
+find_volume(const Machine& machine, const Plan& plan, const std::string& volume);
 
 [[nodiscard]] std::expected<void, Failure> make(const Machine& machine, const Plan& plan,
                                                 const MakeFilesystem& step, Deadline deadline);

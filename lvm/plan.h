@@ -37,8 +37,9 @@ struct ActiveVolume {
     std::string uuid; ///< device-mapper's: "LVM-" + group uuid + volume uuid, without dashes
     std::uint64_t size = 0;
     std::vector<std::string> disks; ///< kernel names of what it lies on
-    DiskContent content;
+    DiskContent content;             ///< as far as it was looked at
     std::vector<std::string> mounts; ///< where it is mounted
+    std::string mounted_as;          ///< "xfs"; empty where it is not mounted
 };
 
 /// The machine's LVM.
@@ -47,6 +48,8 @@ struct LvmTool {
     /// Before 2.03.12: it has neither --devices nor --setautoactivation. A filter in --config
     /// serves for the one, the volumes' activation skip flag for the other.
     bool old = false;
+    /// Where the disks' nodes are that it is given, whatever names the plan has.
+    std::string nodes = "/dev";
 };
 
 /// All that the plan is made from.

@@ -106,8 +106,7 @@ bool belongs_to(std::string_view node, const std::string& group) {
 
 /// One node of device-mapper.
 std::expected<ActiveVolume, Failure> read_node(const Machine& machine, const std::string& name,
-                                               const std::vector<Mount>& mounts,
-                                               Deadline deadline) {
+                                               const std::vector<Mount>& mounts) {
     const std::string folder = "/sys/block/" + name + "/";
     ActiveVolume volume{.node = "/dev/" + name};
     const auto uuid = machine.files.read_value(folder + "dm/uuid");
@@ -132,11 +131,9 @@ std::expected<ActiveVolume, Failure> read_node(const Machine& machine, const std
     for (const auto& mount : mounts) {
         if (DeviceNumber{mount.major, mount.minor} == volume.number) {
             volume.mounts.push_back(mount.target);
+            volume.mounted_as = mount.filesystem;
         }
     }
-    auto content = machine.kernel.content(volume.node, deadline.clipped(machine.clock, look_limit));
-    if (!content) return std::unexpected(disk_failure(content.error()));
-    volume.content = std::move(*content);
     return volume;
 }
 
@@ -151,7 +148,7 @@ Failure disk_failure(const Error& error) {
 }
 
 std::expected<std::map<std::string, ActiveVolume>, Failure>
-read_active(const Machine& machine, const std::string& group, Deadline deadline) {
+read_active(const Machine& machine, const std::string& group) {
     const auto mounts = read_mounts(machine.files);
     if (!mounts) return std::unexpected(mounts.error());
     const auto blocks = machine.files.list("/sys/block");
@@ -163,11 +160,18 @@ read_active(const Machine& machine, const std::string& group, Deadline deadline)
         const auto name = machine.files.read_value("/sys/block/" + block + "/dm/name");
         if (!name) return std::unexpected(Failure{"cannot-tell", name.error().message});
         if (!belongs_to(*name, group)) continue;
-        auto volume = read_node(machine, block, *mounts, deadline);
+        auto volume = read_node(machine, block, *mounts);
         if (!volume) return std::unexpected(volume.error());
         active.emplace(*name, std::move(*volume));
     }
     return active;
+}
+
+std::expected<DiskContent, Failure> read_content(const Machine& machine, const std::string& node,
+                                                 Deadline deadline) {
+    auto content = machine.kernel.content(node, deadline.clipped(machine.clock, look_limit));
+    if (!content) return std::unexpected(disk_failure(content.error()));
+    return std::move(*content);
 }
 
 namespace {
@@ -176,13 +180,13 @@ std::expected<Candidate, Failure> look_at(const Machine& machine, const ProvedDi
                                           Deadline deadline) {
     const auto& [disk, evidence] = proved;
     Candidate candidate{.disk = disk, .evidence = evidence};
-    const Deadline limit = deadline.clipped(machine.clock, look_limit);
-    auto content = machine.kernel.content(disk.node, limit);
-    if (!content) return std::unexpected(disk_failure(content.error()));
+    auto content = read_content(machine, disk.node, deadline);
+    if (!content) return std::unexpected(content.error());
     candidate.content = std::move(*content);
     // Where something is seen to use it, the question is answered.
     if (disk.holders.empty() && disk.mounts.empty() && !disk.swap) {
-        const auto claimed = machine.kernel.is_claimed(disk.node, limit);
+        const auto claimed = machine.kernel.is_claimed(
+            disk.node, deadline.clipped(machine.clock, look_limit));
         if (!claimed) return std::unexpected(disk_failure(claimed.error()));
         candidate.claimed = *claimed;
     }
@@ -255,9 +259,14 @@ std::expected<Situation, Failure> survey(const Machine& machine, const Inventory
         situation.group_folder = machine.files.exists("/dev/" + layout.volume_group);
     }
 
-    auto active = read_active(machine, layout.volume_group, deadline);
+    auto active = read_active(machine, layout.volume_group);
     if (!active) return std::unexpected(active.error());
     situation.active = std::move(*active);
+    for (auto& [name, volume] : situation.active) {
+        auto content = read_content(machine, volume.node, deadline);
+        if (!content) return std::unexpected(content.error());
+        volume.content = std::move(*content);
+    }
 
     const auto mounts = read_mounts(machine.files);
     if (!mounts) return std::unexpected(mounts.error());

@@ -45,10 +45,13 @@ struct Machine {
 survey(const Machine& machine, const Inventory& inventory, const GroupLayout& layout,
        const std::string& instance_id, Deadline deadline);
 
-/// The device-mapper nodes whose name begins as those of `group` do, from sysfs, and what is on
-/// each.
+/// The device-mapper nodes whose name begins as those of `group` do, from sysfs; what is on them is
+/// not looked at.
 [[nodiscard]] std::expected<std::map<std::string, ActiveVolume>, Failure>
-read_active(const Machine& machine, const std::string& group, Deadline deadline);
+read_active(const Machine& machine, const std::string& group);
+
+[[nodiscard]] std::expected<DiskContent, Failure>
+read_content(const Machine& machine, const std::string& node, Deadline deadline);
 
 /// A failed look at an ephemeral disk, as a reason code.
 [[nodiscard]] Failure disk_failure(const Error& error);

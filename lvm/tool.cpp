@@ -23,6 +23,21 @@ std::string filter_of(const std::vector<std::string>& devices) {
     return fmt::format("filter=[{0}\"r|.*|\"] global_filter=[{0}\"r|.*|\"]", list);
 }
 
+/// The same disks, by the nodes that this LVM is to use.
+std::vector<std::string> nodes_of(const LvmTool& lvm, std::vector<std::string> devices) {
+    constexpr std::string_view before = "/dev";
+    for (auto& device : devices) {
+        if (device.starts_with(before)) device.replace(0, before.size(), lvm.nodes);
+    }
+    return devices;
+}
+
+/// Of udev's database LVM would learn udev's own nodes.
+std::string scan_of(const LvmTool& lvm) {
+    if (lvm.nodes == "/dev") return "";
+    return fmt::format(" scan=[\"{}\"] obtain_device_list_from_udev=0", lvm.nodes);
+}
+
 /// An empty LVM_SYSTEM_DIR: no lvm.conf. What an AMI's owner has in there for other groups
 /// (filters, a volume list, lvmlockd, a separator for lists) has broken every one of these
 /// commands. `global` is added to that section.
@@ -35,9 +50,9 @@ Command lvm_command(const LvmTool& lvm, std::string_view verb,
                                            global, filter_of(devices)));
     } else {
         command.argv.push_back(
-            fmt::format("{}{}}} devices{{hints=\"none\"}}", configuration, global));
+            fmt::format("{}{}}} devices{{hints=\"none\"{}}}", configuration, global, scan_of(lvm)));
         command.argv.emplace_back("--devices");
-        command.argv.push_back(fmt::format("{}", fmt::join(devices, ",")));
+        command.argv.push_back(fmt::format("{}", fmt::join(nodes_of(lvm, devices), ",")));
     }
     return command;
 }
@@ -124,7 +139,8 @@ Command create_group(const LvmTool& lvm, const std::string& group,
     for (const auto& tag : tags)
         append(command, "--addtag", tag);
     append(command, "--", group);
-    command.argv.insert(command.argv.end(), devices.begin(), devices.end());
+    for (auto& node : nodes_of(lvm, devices))
+        append(command, std::move(node));
     return command;
 }
 

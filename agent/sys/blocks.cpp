@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::size_t kAlignment = 4096; ///< of the memory; enough for every logical sector in use
+constexpr std::size_t kPiece = 64 << 10;
 constexpr std::uint32_t kMaxRead = 16 << 20;
 
 struct Free {
@@ -62,16 +63,61 @@ Result<void> read_whole(const BlockSource& source, std::uint64_t offset, std::si
     return {};
 }
 
-Result<std::string> read_range(const BlockSource& source, std::uint64_t begin, std::uint64_t end) {
-    const std::size_t length = end - begin;
-    const auto buffer = allocate(length);
+/// The stretch, piece by piece. In one small buffer: a fresh MiB of memory
+/// is 256 page faults, which in a virtual machine cost more than the reading (seen in User-Mode
+/// Linux: 121 ms to look at a blank disk, of which 100 were these).
+template <class Use>
+Result<void> read_pieces(const BlockSource& source, std::uint64_t begin, std::uint64_t end,
+                         Use use) {
+    const auto buffer = allocate(kPiece);
     if (!buffer) {
         return fail(buffer.error());
     }
-    if (auto done = read_whole(source, begin, length, buffer->get()); !done) {
+    while (begin < end) {
+        const auto length = static_cast<std::size_t>(std::min<std::uint64_t>(kPiece, end - begin));
+        if (auto done = read_whole(source, begin, length, buffer->get()); !done) {
+            return done;
+        }
+        const auto* bytes = static_cast<const char*>(static_cast<const void*>(buffer->get()));
+        use(std::string_view(bytes, length));
+        begin += length;
+    }
+    return {};
+}
+
+Result<std::string> read_range(const BlockSource& source, std::uint64_t begin, std::uint64_t end) {
+    std::string text;
+    text.reserve(end - begin);
+    auto done = read_pieces(source, begin, end, [&](std::string_view piece) { text += piece; });
+    if (!done) {
         return fail(std::move(done.error()));
     }
-    return std::string(buffer->get(), buffer->get() + length);
+    return text;
+}
+
+/// Reads all of it, whatever it finds: an error further on must not go unseen.
+Result<bool> is_zero(const BlockSource& source, std::uint64_t begin, std::uint64_t end) {
+    bool zero = true;
+    auto done = read_pieces(source, begin, end, [&](std::string_view piece) {
+        zero = zero && piece.find_first_not_of('\0') == std::string_view::npos;
+    });
+    if (!done) {
+        return fail(std::move(done.error()));
+    }
+    return zero;
+}
+
+std::uint64_t end_of(const BlockSource& source) {
+    return down(source.size, source.sector);
+}
+
+std::uint64_t end_of_first(const BlockSource& source) {
+    return std::min(kMiB, end_of(source));
+}
+
+std::uint64_t begin_of_last(const BlockSource& source) {
+    const auto end = end_of(source);
+    return down(end > kMiB ? end - kMiB : 0, source.sector);
 }
 
 Result<void> measure_device(BlockSource& source, const std::string& node) {
@@ -157,23 +203,34 @@ Result<bool> is_claimed(const std::string& node) {
     return true;
 }
 
-Result<std::string> read_beginning(const BlockSource& source) {
-    return read_range(source, 0, std::min(kMiB, down(source.size, source.sector)));
+Result<std::string> read_beginning(const BlockSource& source, std::uint64_t length) {
+    return read_range(source, 0, std::min(up(length, source.sector), end_of_first(source)));
 }
 
-Result<Ends> read_ends(const BlockSource& source) {
-    const std::uint64_t end = down(source.size, source.sector);
-    auto first = read_beginning(source);
+Result<bool> ends_are_zero(const BlockSource& source) {
+    const auto first = is_zero(source, 0, end_of_first(source));
     if (!first) {
-        return fail(std::move(first.error()));
+        return first;
     }
     // Read whatever the first said: an I/O error here could hide a backup GPT or a RAID superblock,
     // so it must not go unseen.
-    const auto last = read_range(source, down(end > kMiB ? end - kMiB : 0, source.sector), end);
+    const auto last = is_zero(source, begin_of_last(source), end_of(source));
     if (!last) {
-        return fail(last.error());
+        return last;
     }
-    return Ends{std::move(*first), last->find_first_not_of('\0') == std::string::npos};
+    return *first && *last;
+}
+
+Result<Ends> read_ends(const BlockSource& source) {
+    auto first = read_beginning(source, kMiB);
+    if (!first) {
+        return fail(std::move(first.error()));
+    }
+    const auto last_zero = is_zero(source, begin_of_last(source), end_of(source));
+    if (!last_zero) {
+        return fail(last_zero.error());
+    }
+    return Ends{std::move(*first), *last_zero};
 }
 
 } // namespace muster

@@ -34,11 +34,14 @@ struct Ends {
 
 [[nodiscard]] Result<Ends> read_ends(const BlockSource& source);
 
+/// Whether both are zero to the byte: as `read_ends` would find, without the memory.
+[[nodiscard]] Result<bool> ends_are_zero(const BlockSource& source);
+
 /// Whether somebody has the disk for himself (open(2), O_EXCL on a block device: EBUSY). One that
 /// lets go within half a second, as a probing program does, has not.
 [[nodiscard]] Result<bool> is_claimed(const std::string& node);
 
-/// The first MiB, or all there is.
-[[nodiscard]] Result<std::string> read_beginning(const BlockSource& source);
+/// The first `length` bytes, or all there is of the first MiB.
+[[nodiscard]] Result<std::string> read_beginning(const BlockSource& source, std::uint64_t length);
 
 } // namespace muster

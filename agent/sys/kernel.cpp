@@ -13,6 +13,7 @@
 #include "agent/sys/mounter.h"
 #include "agent/sys/nvme.h"
 #include "agent/sys/outstanding.h"
+#include "agent/sys/quiet_nodes.h"
 #include "agent/sys/remains.h"
 #include "agent/sys/signatures.h"
 #include "agent/sys/wire.h"
@@ -60,15 +61,28 @@ Result<Json> do_log_page(const Json& argument) {
     return Json(std::move(*bytes));
 }
 
+/// Both ends of the disk, as far as they say what its one signature (or none) means.
+Result<Ends> read_ends_for(const BlockSource& source, const std::string& signature) {
+    constexpr std::uint64_t superblock = 4096;
+    if (signature != "xfs" && signature != "ext3" && signature != "ext4") {
+        return read_ends(source);
+    }
+    auto first = read_beginning(source, superblock);
+    if (!first) {
+        return fail(std::move(first.error()));
+    }
+    return Ends{std::move(*first), false};
+}
+
 Result<Json> do_content(const Json& argument) {
     const auto node = argument.at("node").get<std::string>();
     auto source = open_blocks(node);
     if (!source) {
         return fail(std::move(source.error()));
     }
-    const auto ends = read_ends(*source);
-    if (!ends) {
-        return fail(ends.error());
+    const auto zeroed = ends_are_zero(*source);
+    if (!zeroed) {
+        return fail(zeroed.error());
     }
     const auto signatures = find_signatures(node);
     if (!signatures) {
@@ -78,13 +92,21 @@ Result<Json> do_content(const Json& argument) {
     for (const auto& one : *signatures) {
         list.push_back(Json{one.type, one.usage, one.label, one.uuid, one.offset});
     }
-    const auto alone = signatures->size() == 1 ? signatures->front().type : "";
-    return Json{{"signatures", list},
-                {"zeroed", is_zeroed(*ends)},
-                {"lvm_remains", signatures->empty() && is_cut_short_pvcreate(*ends)},
-                {"unfinished", alone == "xfs" && is_cut_short_mkfs_xfs(*ends)},
-                {"lvm_empty", alone == "LVM2_member" && has_empty_lvm_area(ends->first)},
-                {"preformatted", (alone == "ext3" || alone == "ext4") && is_empty_ext(*ends)}};
+    Json content{{"signatures", list},  {"zeroed", *zeroed},   {"lvm_remains", false},
+                 {"unfinished", false}, {"lvm_empty", false}, {"preformatted", false}};
+    if (*zeroed || signatures->size() > 1) {
+        return content;
+    }
+    const auto alone = signatures->empty() ? "" : signatures->front().type;
+    const auto ends = read_ends_for(*source, alone);
+    if (!ends) {
+        return fail(ends.error());
+    }
+    content["lvm_remains"] = alone.empty() && is_cut_short_pvcreate(*ends);
+    content["unfinished"] = alone == "xfs" && is_cut_short_mkfs_xfs(*ends);
+    content["lvm_empty"] = alone == "LVM2_member" && has_empty_lvm_area(ends->first);
+    content["preformatted"] = (alone == "ext3" || alone == "ext4") && is_empty_ext(*ends);
+    return content;
 }
 
 Result<Json> do_is_claimed(const Json& argument) {
@@ -95,16 +117,30 @@ Result<Json> do_is_claimed(const Json& argument) {
     return Json(*claimed);
 }
 
+/// What vgcreate has just written stands at the beginning; only an older one has its text further on.
+Result<std::optional<LvmLabel>> read_label_of(const BlockSource& source) {
+    constexpr std::uint64_t near = 64 << 10;
+    constexpr std::uint64_t all = 1 << 20;
+    Result<std::optional<LvmLabel>> label;
+    for (const auto length : {near, all}) {
+        const auto beginning = read_beginning(source, length);
+        if (!beginning) {
+            return fail(beginning.error());
+        }
+        label = read_lvm_label(*beginning);
+        if (label) {
+            break;
+        }
+    }
+    return label;
+}
+
 Result<Json> do_volume_group(const Json& argument) {
     const auto source = open_blocks(argument.at("node").get<std::string>());
     if (!source) {
         return fail(source.error());
     }
-    const auto beginning = read_beginning(*source);
-    if (!beginning) {
-        return fail(beginning.error());
-    }
-    const auto read = read_lvm_label(*beginning);
+    const auto read = read_label_of(*source);
     if (!read) {
         return fail(read.error());
     }
@@ -344,6 +380,14 @@ class LinuxKernel : public Kernel {
             entries.push_back(to_entry(entry));
         }
         return entries;
+    }
+
+    [[nodiscard]] Result<void> make_quiet_nodes(const std::vector<Disk>& disks) override {
+        return muster::make_quiet_nodes(std::string(quiet_nodes), disks);
+    }
+
+    void drop_quiet_nodes() override {
+        muster::drop_quiet_nodes(std::string(quiet_nodes), "/sys/dev/block");
     }
 
     [[nodiscard]] std::unique_ptr<BlockWatch> watch_blocks() override {

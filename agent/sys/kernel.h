@@ -82,6 +82,9 @@ struct MountRequest {
     std::string owner = "root:root";
 };
 
+/// In /dev, since /run is mounted "nodev". No LVM looks into a folder with a dot that isn't told to.
+inline constexpr std::string_view quiet_nodes = "/dev/.muster";
+
 /// Every call that can hang runs isolated and gives `stuck` at its deadline.
 class Kernel {
   public:
@@ -145,6 +148,13 @@ class Kernel {
     /// is no folder; `too_large` beyond 1024 entries.
     [[nodiscard]] virtual Result<std::vector<FolderEntry>> folder(std::string_view path,
                                                                   Deadline deadline) = 0;
+
+    /// Nodes of our own for these disks, in `quiet_nodes`, by kernel name: of what is written
+    /// through them udev learns when they are dropped. `denied` without CAP_MKNOD.
+    [[nodiscard]] virtual Result<void> make_quiet_nodes(const std::vector<Disk>& disks) = 0;
+    /// All of them go, those of a run that was killed too, and udev is told that each disk has
+    /// changed; where that fails it learns so at the next change.
+    virtual void drop_quiet_nodes() = 0;
 
     /// From now on.
     [[nodiscard]] virtual std::unique_ptr<BlockWatch> watch_blocks() = 0;

@@ -56,15 +56,20 @@ bool belongs_in_a_name(char c) {
            "+_.-"sv.find(c) != std::string_view::npos;
 }
 
-/// The text begins "NAME {". The area is a ring: after its end it goes on behind its header.
-Result<std::string> name_in(std::string_view area, std::uint64_t offset) {
-    if (offset < kSector || offset >= area.size()) {
+/// The text begins "NAME {". The area is a ring of `size` bytes: after its end it goes on behind its
+/// header. `area` is as much of it as was read.
+Result<std::string> name_in(std::string_view area, std::uint64_t size, std::uint64_t offset) {
+    if (offset < kSector || offset >= size) {
         return fail(Errc::malformed, "LVM's metadata lies outside of its area");
     }
     std::string name;
     for (std::size_t i = 0; i <= kNames; ++i) {
-        const std::uint64_t at = offset + i;
-        const char c = area[at < area.size() ? at : kSector + (at - area.size()) % kSector];
+        std::uint64_t at = offset + i;
+        if (at >= size) at = kSector + (at - size) % kSector;
+        if (at >= area.size()) {
+            return fail(Errc::malformed, "LVM's metadata goes beyond the first MiB");
+        }
+        const char c = area[at];
         if (c == ' ' && !name.empty()) return name;
         if (!belongs_in_a_name(c)) break;
         name += c;
@@ -88,9 +93,7 @@ Result<LvmLabel> read_area(std::string_view disk, const Area& where) {
     }
     const auto offset = number_at(location, 0, 8);
     if (offset == 0) return LvmLabel{}; // ignored (pvchange --metadataignore y)
-    const auto area = bytes_at(disk, where.offset, where.size);
-    if (!area) return fail(Errc::malformed, "LVM's metadata area goes beyond the first MiB");
-    auto name = name_in(*area, offset);
+    auto name = name_in(disk.substr(where.offset), where.size, offset);
     if (!name) return fail(std::move(name.error()));
     return LvmLabel{.group = std::move(*name)};
 }

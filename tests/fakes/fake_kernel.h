@@ -143,6 +143,11 @@ class FakeKernel : public Kernel {
         return timed(answer(folders, "folder", path), deadline);
     }
 
+    [[nodiscard]] Result<void> make_quiet_nodes(const std::vector<Disk>&) override {
+        return fail(Errc::denied, "not in this fake");
+    }
+    void drop_quiet_nodes() override {}
+
     [[nodiscard]] std::unique_ptr<BlockWatch> watch_blocks() override {
         REQUIRE(clock_ != nullptr);
         return std::make_unique<FakeWatch>(*clock_, meanwhile);

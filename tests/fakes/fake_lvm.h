@@ -102,6 +102,14 @@ class FakeLvm : public CommandRunner {
         return devices;
     }
 
+    /// "nvme1n1" of "/dev/nvme1n1", and of "/dev/.muster/nvme1n1" where that node was made.
+    [[nodiscard]] std::string disk_of(const std::string& node) const {
+        const auto before = std::string(quiet_nodes) + "/";
+        if (node.starts_with(before) && machine_.quiet.contains(node.substr(before.size())))
+            return node.substr(before.size());
+        return node.substr(5);
+    }
+
     Words parse(const std::vector<std::string>& argv, std::size_t i) {
         Words words;
         for (; i < argv.size(); ++i) {
@@ -126,7 +134,7 @@ class FakeLvm : public CommandRunner {
             const auto one = devices.substr(0, devices.find(','));
             devices.remove_prefix(std::min(one.size() + 1, devices.size()));
             REQUIRE(one.starts_with("/dev/"));
-            words.devices.emplace_back(one.substr(5));
+            words.devices.push_back(disk_of(std::string(one)));
         }
         return words;
     }
@@ -151,7 +159,7 @@ class FakeLvm : public CommandRunner {
         }
         std::vector<std::string> names;
         for (std::size_t i = 1; i < words.rest.size(); ++i)
-            names.push_back(words.rest[i].substr(5));
+            names.push_back(disk_of(words.rest[i]));
         for (const auto& disk : names) {
             const auto found = machine_.disks.find(disk);
             if (found == machine_.disks.end()) {

@@ -75,6 +75,7 @@ class FakeMachine : public Kernel {
     std::map<std::string, FakeDisk> disks; ///< by name
     std::vector<Group> groups;
     std::vector<Write> writes;
+    std::set<std::string> quiet;     ///< disks with a node that udev does not watch
     std::vector<std::pair<DeviceNumber, std::string>> other_mounts;
 
     // Switches of a test.
@@ -270,6 +271,15 @@ class FakeMachine : public Kernel {
         }
         return "";
     }
+    [[nodiscard]] Result<void> make_quiet_nodes(const std::vector<Disk>& wanted) override {
+        const auto bad = enter("make_quiet_nodes");
+        if (bad == Fault::lie) return {};
+        if (bad != Fault::none) return fail(Errc::denied, "fake: no node can be made");
+        for (const auto& disk : wanted)
+            quiet.insert(disk.name);
+        return {};
+    }
+    void drop_quiet_nodes() override { quiet.clear(); }
     [[nodiscard]] std::unique_ptr<BlockWatch> watch_blocks() override {
         return std::make_unique<FakeWatch>(clock);
     }

@@ -1,7 +1,9 @@
 """User-Mode Linux, booted on this machine's own file tree. The folder `work` is the only place that
 both sides write."""
 
+import fcntl
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,8 @@ class Uml(harness.Run):
         super().__init__(scenario, *arguments, **options)
         if scenario.disks + scenario.ebs > len(LETTERS):
             raise ScenarioError("at most %d disks" % len(LETTERS))
+        self.processor = None       # that the kernel runs on
+        self.processor_lock = None  # held while it does
 
     @staticmethod
     def require_tools():
@@ -56,11 +60,34 @@ class Uml(harness.Run):
     def command(self):
         memory = self.scenario.values["memory"]
         return [
+            "taskset", "--cpu-list", str(self.processor),
             "linux.uml", "mem=" + memory, "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
             "init=" + os.path.join(HERE, "init"), "uml_dir=" + self.work,
             "uml_work=" + self.work, "uml_source=" + SOURCE,
             "con0=fd:0,fd:1", "con=null", "quiet",
         ], self._environment(parse_size(memory))
+
+    def start_beside(self):
+        """A processor of its own, as long as there is a free one. Each system call in the guest goes from
+        one process of this machine to another and back by ptrace; where the two are on two processors, that
+        is two interrupts between these, which a virtual machine pays for: 2 s of work took 12 to 22 s."""
+        every = sorted(os.sched_getaffinity(0))
+        for self.processor in every:
+            lock = open(os.path.join(self.build(), "processor-%d.lock" % self.processor), "w", encoding="ascii")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.close()
+                continue
+            self.processor_lock = lock
+            return ()
+        self.processor = random.choice(every)
+        return ()
+
+    def stop_beside(self):
+        if self.processor_lock:
+            self.processor_lock.close()
+            self.processor_lock = None
 
     def keep_files(self):
         kept = os.path.join(self.work, "keep")

@@ -36,6 +36,13 @@ agree
 case $BOOT in
 1 | 3)
     expect_match "assembled" "assembled from" "$(cat "$REPORT")"
+    # LVM wrote through nodes that udev does not watch; it was told when all was done.
+    udevadm settle
+    for name in $EPHEMERAL; do
+        expect_equal "udev knows what $name is now" LVM2_member \
+            "$(udevadm info --query=property --property=ID_FS_TYPE --value "$(readlink -f "/dev/$name")")"
+    done
+    check_not "the nodes are gone" test -e /dev/.muster
     check_not "nothing of an earlier life is there" test -e /mnt/scratch/kept
     echo kept >/mnt/scratch/kept
     ;;

@@ -5,10 +5,12 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 #include <map>
+#include <openssl/ssl.h>
 #include <unistd.h>
 
 #include "agent/sys/files.h"
 #include "agent/sys/http_header.h"
+#include "agent/sys/trust.h"
 
 namespace muster {
 namespace {
@@ -208,6 +210,21 @@ class CurlClient : public HttpClient {
         }
     }
 
+    /// A proxy of https in front of plain http is rare enough to let libcurl read the bundle.
+    void set_authorities(const std::string& url) {
+        const bool tls = url.starts_with("https:");
+        if (tls && !authorities_) authorities_ = trust_store(ca_);
+        if (tls && !authorities_) {
+            set(CURLOPT_CAINFO, options_.ca_file.c_str()); // what libcurl says of it names the file
+        } else if (authorities_) {
+            set(CURLOPT_CAINFO, nullptr);
+            set(CURLOPT_SSL_CTX_FUNCTION, &CurlClient::on_tls);
+            set(CURLOPT_SSL_CTX_DATA, authorities_.get());
+        } else {
+            set_pem(CURLOPT_CAINFO_BLOB, ca_, CURLOPT_CAINFO, options_.ca_file);
+        }
+    }
+
     void set_connection(const HttpRequest& request) {
         const auto milliseconds = [](Duration d) {
             // 0 would mean "no limit" to libcurl.
@@ -230,7 +247,7 @@ class CurlClient : public HttpClient {
         set(CURLOPT_SSL_VERIFYPEER, 1L);
         set(CURLOPT_SSL_VERIFYHOST, 2L);
         set(CURLOPT_CAPATH, nullptr);
-        set_pem(CURLOPT_CAINFO_BLOB, ca_, CURLOPT_CAINFO, options_.ca_file);
+        set_authorities(request.url);
         set_pem(CURLOPT_SSLCERT_BLOB, certificate_, CURLOPT_SSLCERT, options_.client_certificate);
         set_pem(CURLOPT_SSLKEY_BLOB, key_, CURLOPT_SSLKEY, options_.client_key);
         set(CURLOPT_ERRORBUFFER, error_.data());
@@ -329,11 +346,18 @@ class CurlClient : public HttpClient {
                errc_of(static_cast<int>(os_error)) == Errc::unreachable;
     }
 
+    static CURLcode on_tls(CURL*, void* context, void* authorities) {
+        SSL_CTX_set1_cert_store(static_cast<SSL_CTX*>(context),
+                                static_cast<X509_STORE*>(authorities));
+        return CURLE_OK;
+    }
+
     static int on_progress(void* options, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
         return static_cast<HttpOptions*>(options)->cancelled() ? 1 : 0;
     }
 
     HttpOptions options_;
+    std::shared_ptr<X509_STORE> authorities_;
     std::string ca_, certificate_, key_; ///< PEM
     CURL* handle_ = nullptr;
     curl_slist* resolve_ = nullptr; ///< lives as long as the transfer that uses it

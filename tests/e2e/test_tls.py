@@ -68,6 +68,8 @@ class Tls(WithAuthority):
 
     def test_all(self):
         ca = self.file("ca.pem")
+        with open(ca, encoding="ascii") as whole, open(self.file("broken.pem"), "w", encoding="ascii") as broken:
+            broken.write(whole.read()[:200])
         with self.subTest("right"):
             simulator, _, _ = self.deliver("right", 0, ca_file=ca)
             self.is_ready(simulator.taken()[-1])
@@ -78,6 +80,7 @@ class Tls(WithAuthority):
                 ("another's name", "wrong-name", {"ca_file": ca},
                  "subject name matches target host name '127.0.0.1'"),
                 ("expired", "expired", {"ca_file": ca}, "expired"),
+                ("a broken bundle", "right", {"ca_file": self.file("broken.pem")}, "broken.pem"),
                 ("no such file", "right", {"ca_file": self.file("none.pem")}, "none.pem")):
             with self.subTest(name):
                 simulator, outcome, tries = self.deliver(certificate, 3, **sink)

@@ -1,0 +1,125 @@
+#!/usr/bin/python3
+"""What the agent itself costs on this machine: processor time, locked memory, requests; the program's size.
+
+    cost.py         means of five runs each, over http and https. Needs root (a mount namespace)
+
+Processor time is counted, not waited for, so other work on this machine disturbs it little. The disks' commands
+are not in it: the machine expects no disk. The certificates are the whole of this machine's bundle.
+"""
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(SOURCE, "tests", "e2e"))
+
+from machine import BINARY, Machine, Simulator, configuration  # noqa: E402
+
+RUNS = 5
+TICKS = os.sysconf("SC_CLK_TCK")
+BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def proc(pid, name):
+    with open(f"/proc/{pid}/{name}", encoding="utf-8") as file:
+        return file.read()
+
+
+def locked(pid):
+    """MiB"""
+    lines = dict(line.split(":", 1) for line in proc(pid, "status").splitlines() if ":" in line)
+    return int(lines.get("VmLck", "0 kB").split()[0]) / 1024
+
+
+def own_cost(process):
+    """Of a process until it ends: (its own processor time, that of all it has started and waited for), ms, and
+    the most that it had locked, MiB."""
+    most = 0.0
+    while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+        try:
+            most = max(most, locked(process.pid))
+        except OSError:
+            pass
+        time.sleep(0.005)
+    fields = proc(process.pid, "stat").rpartition(")")[2].split()
+    children = 1000 * sum(int(field) for field in fields[13:15]) / TICKS
+    _, _, usage = os.wait4(process.pid, 0)
+    process.returncode = 0
+    everything = 1000 * (usage.ru_utime + usage.ru_stime)
+    return everything - children, everything, most
+
+
+def certificate(folder):
+    """A server's for 127.0.0.1, of an authority that stands last in the machine's bundle."""
+    for words in (("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
+                   "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=bench"),
+                  ("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout",
+                   "server.key", "-out", "server.csr", "-subj", "/CN=server", "-addext",
+                   "subjectAltName=IP:127.0.0.1"),
+                  ("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                   "-copy_extensions", "copy", "-days", "2", "-out", "server.pem")):
+        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+    with open(os.path.join(folder, "bundle.pem"), "wb") as bundle:
+        for path in (BUNDLE, os.path.join(folder, "ca.pem")):
+            with open(path, "rb") as part:
+                shutil.copyfileobj(part, bundle)
+
+
+def measure(command, options=(), sink=None):
+    """[(own, all, locked)] and the requests that the metadata service saw"""
+    found, requests = [], set()
+    for _ in range(RUNS):
+        simulator, machine = Simulator("healthy", options=options), Machine()
+        try:
+            changes = {"report": {"to": {"scaler": sink}}} if sink else {}
+            machine.configure(configuration(simulator, **changes))
+            empty = own_cost(machine.start("--version"))  # what begins it is in the count, too
+            process = machine.start(command)
+            if command == "watch":
+                time.sleep(3)
+                found.append((0, 0, locked(process.pid)))
+                process.terminate()
+                machine.end(process)
+                continue
+            own, everything, most = own_cost(process)
+            if simulator.taken()[-1]["outcome"] != "ready":
+                sys.exit("a run was not ready")
+            found.append((own - empty[0], everything - empty[1], most))
+            requests.add(machine.read_json("/run/muster/report.json")["metadata"]["requests"])
+        finally:
+            machine.close()
+            simulator.close()
+    return found, requests
+
+
+def say(what, value, unit, target=None):
+    verdict = "" if target is None else f"{target:8} {unit:4}{'' if value < target else 'missed'}"
+    print(f"{what:58} {value:8.1f} {unit:4} {verdict}")
+
+
+def main():
+    print(f"What muster itself costs, without disks (means of {RUNS} runs)          found         target")
+    with tempfile.TemporaryDirectory() as folder:
+        certificate(folder)
+        tls = ("--tls-cert", f"{folder}/server.pem", "--tls-key", f"{folder}/server.key")
+        for name, target, options, sink in (("http", 50, (), None),
+                                            ("https", 80, tls, {"ca_file": f"{folder}/bundle.pem"})):
+            runs, requests = measure("run", options, sink)
+            own, everything, most = (statistics.mean(each) for each in zip(*runs))
+            say(f"run, report over {name}: processor time of its own", own, "ms", target)
+            say("   with the boot job and all helpers", everything, "ms")
+            say("   memory locked, at most", most, "MiB", 14)
+            say("   requests to a healthy metadata service", max(requests), "")
+    runs, _ = measure("watch")
+    say("watch: memory locked", max(most for _, _, most in runs), "MiB", 14)
+    say("the program", os.path.getsize(BINARY) / 1e6, "MB", 5)
+
+
+if __name__ == "__main__":
+    main()

@@ -214,7 +214,7 @@ class CurlClient : public HttpClient {
     void set_authorities(const std::string& url) {
         const bool tls = url.starts_with("https:");
         if (tls && !authorities_) authorities_ = trust_store(ca_);
-        if (tls && !authorities_) {
+        if (tls && !authorities_ && !options_.ca_file.empty()) {
             set(CURLOPT_CAINFO, options_.ca_file.c_str()); // what libcurl says of it names the file
         } else if (authorities_) {
             set(CURLOPT_CAINFO, nullptr);

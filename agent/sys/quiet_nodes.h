@@ -15,7 +15,8 @@
 
 namespace muster {
 
-/// A node for each of the disks, by its kernel name, for root alone. All or nothing. `denied` where
+/// A node for each of the disks, by its kernel name, for root alone, with the SELinux label of the
+/// usual one. Where one fails it is for `drop_quiet_nodes` to remove the others. `denied` where
 /// nodes can't be made (no CAP_MKNOD), `conflict` where something else than a folder is there.
 [[nodiscard]] Result<void> make_quiet_nodes(const std::string& folder,
                                             const std::vector<Disk>& disks);

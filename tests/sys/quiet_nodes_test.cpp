@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "agent/sys/files.h"
@@ -13,8 +14,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const std::vector<Disk> disks{{.name = "loop900", .major = 7, .minor = 900},
-                              {.name = "loop901", .major = 7, .minor = 901}};
+// The usual nodes of these carry no label.
+const std::vector<Disk> disks{{.name = "loop900", .node = "/dev/null", .major = 7, .minor = 900},
+                              {.name = "loop901", .node = "/dev/null", .major = 7, .minor = 901}};
 
 /// A folder that goes with the test.
 class TempFolder {
@@ -52,7 +54,7 @@ TEST_CASE("quiet nodes: of the same devices, for root alone; then udev is told")
     }
     SECTION("in a new folder") {}
     SECTION("where a run that was killed has left some, of other disks") {
-        REQUIRE(make_quiet_nodes(folder, {{.name = "loop900", .major = 7, .minor = 902}}));
+        REQUIRE(make_quiet_nodes(folder, {{.name = "loop900", .node = "/dev/null", .major = 7, .minor = 902}}));
     }
     REQUIRE(make_quiet_nodes(folder, disks));
     CHECK((status_of(folder).st_mode & 0777U) == 0700);
@@ -73,6 +75,30 @@ TEST_CASE("quiet nodes: of the same devices, for root alone; then udev is told")
     drop_quiet_nodes(folder, numbers);
     CHECK_FALSE(fs::exists(folder));
     drop_quiet_nodes(folder, numbers); // there were none: nothing happens
+}
+
+TEST_CASE("quiet nodes: the label of the usual node") {
+    if (::geteuid() != 0) return;
+    const TempFolder temp;
+    const std::string label = "system_u:object_r:fixed_disk_device_t:s0";
+    const auto usual = (temp.path() / "loop900").string();
+    REQUIRE(Files().write(usual, ""));
+    if (::setxattr(usual.c_str(), "security.selinux", label.data(), label.size(), 0) != 0) {
+        return; // a filesystem, or a container, without such labels
+    }
+    auto disk = disks.front();
+    disk.node = usual;
+    REQUIRE(make_quiet_nodes(temp.path() / "nodes", {disk}));
+    std::string found(256, '\0');
+    const auto node = (temp.path() / "nodes" / "loop900").string();
+    const auto size =
+        ::lgetxattr(node.c_str(), "security.selinux", found.data(), found.size());
+    REQUIRE(size > 0);
+    CHECK(found.substr(0, static_cast<std::size_t>(size)) == label);
+
+    // The usual one is gone: whether it has a label can't be told, so nothing is made.
+    fs::remove(usual);
+    CHECK_FALSE(make_quiet_nodes(temp.path() / "nodes", {disk}));
 }
 
 TEST_CASE("quiet nodes: a link in the folder's place is not followed") {

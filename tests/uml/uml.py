@@ -12,7 +12,8 @@ import harness
 from harness import SOURCE, ScenarioError, make_disk, parse_size
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-LETTERS = "bcdefghijklmnopqrstuvwxyz"
+# Of the names: b to z, then, as EC2 goes on, ba to bz and ca to cz.
+LETTERS = [first + second for first in ("", "b", "c") for second in "abcdefghijklmnopqrstuvwxyz"][1:]
 
 
 class Uml(harness.Run):

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint64_t kMiB = 1 << 20;
 constexpr std::size_t kAlignment = 4096; ///< of the memory; enough for every logical sector in use
-constexpr std::size_t kPiece = 64 << 10;
+constexpr std::size_t kPiece = 128 << 10;
 constexpr std::uint32_t kMaxRead = 16 << 20;
 
 struct Free {

@@ -40,7 +40,7 @@ _, status, usage = os.wait4(process.pid, 0)
 print(round(1000 * (time.monotonic() - began)), usage.ru_maxrss, status)
 PYTHON
 
-for round in 1 2 3; do
+for ((round = 1; round <= ${rounds:-3}; round++)); do
     vgremove -q --force --yes typed >/dev/null 2>&1
     blank_disks
     rm -rf /run/muster
@@ -53,7 +53,8 @@ for round in 1 2 3; do
     vgremove -q --force --yes typed >/dev/null 2>&1
     blank_disks
     udevadm settle
-    read -r took memory status < <(/usr/bin/python3 /run/job.py "$MUSTER" run)
+    /usr/bin/python3 /run/job.py "$MUSTER" run >/run/job.out
+    read -r took memory status </run/job.out
     expect_equal "muster run" 0 "$status"
     echo "GROWTH $hand $took $(query "$REPORT" 'it["metadata"]["requests"]') $memory"
 done

@@ -144,6 +144,16 @@ void act_on_failure(const Config& config, const Session& session, const World& w
                    .tell_console = &console_line});
 }
 
+/// Of what was written to the disks. Only now: udev looks into each of them then, and the verdict
+/// had better not wait for a processor. A command that was left behind and still writes keeps its
+/// nodes; the next run drops them.
+void tell_udev(const World& world) {
+    if (Lock::wait_until_free(world.files.real(world.disk_lock).string(), world.clock,
+                              {world.clock.now()})) {
+        world.kernel.drop_quiet_nodes();
+    }
+}
+
 void print(const Session& session, bool json) {
     const auto text = json ? serialized(session.report()) + "\n"
                            : describe_report(session.report()) + draw_timeline(session.report());
@@ -223,8 +233,7 @@ int run(const Options& options) {
         worker ? follow(*worker, record, session, *clock, interrupt, root) : Ending::died;
     look_once_more(here, root, record, ending, session.work_deadline());
     const int status = give_verdict(ending);
-    // udev looks into each disk then; the verdict need not wait for a processor meanwhile.
-    here.kernel.drop_quiet_nodes();
+    tell_udev(here);
     act_on_failure(loaded.config, session, here, interrupt);
     return status;
 }

@@ -119,8 +119,8 @@ class Applier {
 };
 
 bool is_of_lvm(const Step& step) {
-    return std::holds_alternative<CreateGroup>(step) || std::holds_alternative<CreateVolume>(step) ||
-           std::holds_alternative<RemoveGroup>(step);
+    return std::holds_alternative<CreateGroup>(step) ||
+           std::holds_alternative<CreateVolume>(step) || std::holds_alternative<RemoveGroup>(step);
 }
 
 /// LVM, with nodes that udev does not watch where it writes. An LVM without --devices has the usual

@@ -36,7 +36,7 @@ struct ActiveVolume {
     DeviceNumber number;
     std::string uuid; ///< device-mapper's: "LVM-" + group uuid + volume uuid, without dashes
     std::uint64_t size = 0;
-    std::vector<std::string> disks; ///< kernel names of what it lies on
+    std::vector<std::string> disks;  ///< kernel names of what it lies on
     DiskContent content;             ///< as far as it was looked at
     std::vector<std::string> mounts; ///< where it is mounted
     std::string mounted_as;          ///< "xfs"; empty where it is not mounted

@@ -147,8 +147,8 @@ Failure disk_failure(const Error& error) {
     }
 }
 
-std::expected<std::map<std::string, ActiveVolume>, Failure>
-read_active(const Machine& machine, const std::string& group) {
+std::expected<std::map<std::string, ActiveVolume>, Failure> read_active(const Machine& machine,
+                                                                        const std::string& group) {
     const auto mounts = read_mounts(machine.files);
     if (!mounts) return std::unexpected(mounts.error());
     const auto blocks = machine.files.list("/sys/block");
@@ -185,8 +185,8 @@ std::expected<Candidate, Failure> look_at(const Machine& machine, const ProvedDi
     candidate.content = std::move(*content);
     // Where something is seen to use it, the question is answered.
     if (disk.holders.empty() && disk.mounts.empty() && !disk.swap) {
-        const auto claimed = machine.kernel.is_claimed(
-            disk.node, deadline.clipped(machine.clock, look_limit));
+        const auto claimed =
+            machine.kernel.is_claimed(disk.node, deadline.clipped(machine.clock, look_limit));
         if (!claimed) return std::unexpected(disk_failure(claimed.error()));
         candidate.claimed = *claimed;
     }

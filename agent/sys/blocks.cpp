@@ -63,9 +63,9 @@ Result<void> read_whole(const BlockSource& source, std::uint64_t offset, std::si
     return {};
 }
 
-/// The stretch, piece by piece. In one small buffer: a fresh MiB of memory
-/// is 256 page faults, which in a virtual machine cost more than the reading (seen in User-Mode
-/// Linux: 121 ms to look at a blank disk, of which 100 were these).
+/// The stretch, piece by piece, in one small buffer. A fresh MiB of memory is 256 page faults,
+/// which can cost more than the reading (in User-Mode Linux 121 ms to look at a blank disk, now
+/// 34).
 template <class Use>
 Result<void> read_pieces(const BlockSource& source, std::uint64_t begin, std::uint64_t end,
                          Use use) {

@@ -92,7 +92,7 @@ Result<Json> do_content(const Json& argument) {
     for (const auto& one : *signatures) {
         list.push_back(Json{one.type, one.usage, one.label, one.uuid, one.offset});
     }
-    Json content{{"signatures", list},  {"zeroed", *zeroed},   {"lvm_remains", false},
+    Json content{{"signatures", list},  {"zeroed", *zeroed},  {"lvm_remains", false},
                  {"unfinished", false}, {"lvm_empty", false}, {"preformatted", false}};
     if (*zeroed || signatures->size() > 1) {
         return content;
@@ -117,7 +117,8 @@ Result<Json> do_is_claimed(const Json& argument) {
     return Json(*claimed);
 }
 
-/// What vgcreate has just written stands at the beginning; only an older one has its text further on.
+/// What vgcreate has just written stands at the beginning; the text of an older group may stand
+/// further on.
 Result<std::optional<LvmLabel>> read_label_of(const BlockSource& source) {
     constexpr std::uint64_t near = 64 << 10;
     constexpr std::uint64_t all = 1 << 20;

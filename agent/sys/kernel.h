@@ -82,7 +82,8 @@ struct MountRequest {
     std::string owner = "root:root";
 };
 
-/// In /dev, since /run is mounted "nodev". No LVM looks into a folder with a dot that isn't told to.
+/// In /dev, since /run is mounted "nodev". No LVM looks into a folder with a dot that isn't told
+/// to.
 inline constexpr std::string_view quiet_nodes = "/dev/.muster";
 
 /// Every call that can hang runs isolated and gives `stuck` at its deadline.

@@ -56,8 +56,8 @@ bool belongs_in_a_name(char c) {
            "+_.-"sv.find(c) != std::string_view::npos;
 }
 
-/// The text begins "NAME {". The area is a ring of `size` bytes: after its end it goes on behind its
-/// header. `area` is as much of it as was read.
+/// The text begins "NAME {". The area is a ring of `size` bytes: after its end it goes on behind
+/// its header. `area` is as much of it as was read.
 Result<std::string> name_in(std::string_view area, std::uint64_t size, std::uint64_t offset) {
     if (offset < kSector || offset >= size) {
         return fail(Errc::malformed, "LVM's metadata lies outside of its area");

@@ -16,8 +16,8 @@ namespace muster {
 
 namespace {
 
-/// SELinux gives a new node the label of the folder, and LVM may not open such a one; udev gives its
-/// own the label of disks.
+/// SELinux gives a new node the label of the folder, and LVM may not open such a one; udev gives
+/// its own the label of disks.
 Result<void> copy_label(const std::string& from, const std::string& to) {
     constexpr const char* name = "security.selinux";
     std::array<char, 256> label{};

@@ -75,7 +75,7 @@ class FakeMachine : public Kernel {
     std::map<std::string, FakeDisk> disks; ///< by name
     std::vector<Group> groups;
     std::vector<Write> writes;
-    std::set<std::string> quiet;     ///< disks with a node that udev does not watch
+    std::set<std::string> quiet; ///< disks with a node that udev does not watch
     std::vector<std::pair<DeviceNumber, std::string>> other_mounts;
 
     // Switches of a test.

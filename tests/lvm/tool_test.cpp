@@ -90,6 +90,19 @@ TEST_CASE("tool: every command, word for word") {
     }
 }
 
+TEST_CASE("tool: nodes of our own, in a folder that only this command scans") {
+    const LvmTool quiet{.path = "/sbin/lvm", .nodes = "/dev/.muster"};
+    const std::vector<std::string> devices{"/dev/nvme1n1", "/dev/nvme2n1"};
+    const auto made = to_string(create_group(quiet, "muster", devices, {}));
+    CHECK_THAT(made, Catch::Contains(R"(devices{hints="none" scan=["/dev/.muster"] )"
+                                     R"(obtain_device_list_from_udev=0})"));
+    CHECK_THAT(made, Catch::Contains(" --devices /dev/.muster/nvme1n1,/dev/.muster/nvme2n1 "));
+    CHECK_THAT(made, Catch::EndsWith(" -- muster /dev/.muster/nvme1n1 /dev/.muster/nvme2n1"));
+    const VolumeLayout volume{.name = "scratch"};
+    CHECK_THAT(to_string(create_volume(quiet, "muster", devices, volume, "100%FREE", 2)),
+               Catch::Contains(" --devices /dev/.muster/nvme1n1,/dev/.muster/nvme2n1 "));
+}
+
 TEST_CASE("tool: an LVM before 2.03.12: a filter for --devices, a flag for --setautoactivation") {
     const std::string config =
         R"(backup{backup=0 archive=0} log{prefix="" command_names=0} )"

@@ -88,7 +88,8 @@ TEST_CASE("wipe: partitions that are looked into for a moment, and for ever") {
     SECTION("for a moment") {
         const auto plan = job.plan();
         REQUIRE(plan);
-        job.machine.fault_at = job.machine.calls + 6; // nodes, content, claim, three stretches, blockdev
+        job.machine.fault_at =
+            job.machine.calls + 6; // nodes, content, claim, three stretches, blockdev
         job.machine.fault = Fault::error;
         CHECK(job.apply(*plan).message.empty());
         CHECK(job.machine.clock.elapsed() == std::chrono::milliseconds(200));

@@ -1,5 +1,3 @@
-#include "agent/sys/quiet_nodes.h"
-
 #include <filesystem>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -7,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/sys/files.h"
+#include "agent/sys/quiet_nodes.h"
 #include "tests/catch.h"
 
 using namespace muster;
@@ -54,7 +53,8 @@ TEST_CASE("quiet nodes: of the same devices, for root alone; then udev is told")
     }
     SECTION("in a new folder") {}
     SECTION("where a run that was killed has left some, of other disks") {
-        REQUIRE(make_quiet_nodes(folder, {{.name = "loop900", .node = "/dev/null", .major = 7, .minor = 902}}));
+        REQUIRE(make_quiet_nodes(
+            folder, {{.name = "loop900", .node = "/dev/null", .major = 7, .minor = 902}}));
     }
     REQUIRE(make_quiet_nodes(folder, disks));
     CHECK((status_of(folder).st_mode & 0777U) == 0700);
@@ -91,8 +91,7 @@ TEST_CASE("quiet nodes: the label of the usual node") {
     REQUIRE(make_quiet_nodes(temp.path() / "nodes", {disk}));
     std::string found(256, '\0');
     const auto node = (temp.path() / "nodes" / "loop900").string();
-    const auto size =
-        ::lgetxattr(node.c_str(), "security.selinux", found.data(), found.size());
+    const auto size = ::lgetxattr(node.c_str(), "security.selinux", found.data(), found.size());
     REQUIRE(size > 0);
     CHECK(found.substr(0, static_cast<std::size_t>(size)) == label);
 

@@ -1,7 +1,6 @@
-#include "agent/sys/trust.h"
-
 #include <openssl/x509_vfy.h>
 
+#include "agent/sys/trust.h"
 #include "tests/catch.h"
 
 using namespace muster;
@@ -9,17 +8,16 @@ using namespace muster;
 namespace {
 
 /// Of "CN=a", signed by itself, for a hundred years.
-const std::string certificate =
-    "-----BEGIN CERTIFICATE-----\n"
-    "MIIBbjCCARWgAwIBAgIUK0PmGkrNlnKDezNxCxH/AFQxx5YwCgYIKoZIzj0EAwIw\n"
-    "DDEKMAgGA1UEAwwBYTAgFw0yNjExMjcwMTI0MDZaGA8yMTI2MTEwMzAxMjQwNlow\n"
-    "DDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABLN0T9andZpo\n"
-    "678f/uaZjoWDmlWG4hlhpTSBJLU6P8I0PItGqBk6/4WXlQsxz/4HjLwlxPPvin1d\n"
-    "GbJooCMpq6OjUzBRMB0GA1UdDgQWBBSOqGp2kD8VZR0JsgyKX7DvLcX2jzAfBgNV\n"
-    "HSMEGDAWgBSOqGp2kD8VZR0JsgyKX7DvLcX2jzAPBgNVHRMBAf8EBTADAQH/MAoG\n"
-    "CCqGSM49BAMCA0cAMEQCIDXRfFrRnIkGwmnd42EJ+pUuWGdTFdfwY2y30p2v2RXU\n"
-    "AiBlMzqbRAtIgRon4UuWUFMj2D1aSpeBqkDeoMGgDGeZKg==\n"
-    "-----END CERTIFICATE-----\n";
+const std::string certificate = "-----BEGIN CERTIFICATE-----\n"
+                                "MIIBbjCCARWgAwIBAgIUK0PmGkrNlnKDezNxCxH/AFQxx5YwCgYIKoZIzj0EAwIw\n"
+                                "DDEKMAgGA1UEAwwBYTAgFw0yNjExMjcwMTI0MDZaGA8yMTI2MTEwMzAxMjQwNlow\n"
+                                "DDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABLN0T9andZpo\n"
+                                "678f/uaZjoWDmlWG4hlhpTSBJLU6P8I0PItGqBk6/4WXlQsxz/4HjLwlxPPvin1d\n"
+                                "GbJooCMpq6OjUzBRMB0GA1UdDgQWBBSOqGp2kD8VZR0JsgyKX7DvLcX2jzAfBgNV\n"
+                                "HSMEGDAWgBSOqGp2kD8VZR0JsgyKX7DvLcX2jzAPBgNVHRMBAf8EBTADAQH/MAoG\n"
+                                "CCqGSM49BAMCA0cAMEQCIDXRfFrRnIkGwmnd42EJ+pUuWGdTFdfwY2y30p2v2RXU\n"
+                                "AiBlMzqbRAtIgRon4UuWUFMj2D1aSpeBqkDeoMGgDGeZKg==\n"
+                                "-----END CERTIFICATE-----\n";
 
 int count(const std::string& pem) {
     const auto store = trust_store(pem);

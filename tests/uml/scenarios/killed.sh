@@ -23,4 +23,19 @@ for ((round = 1; round <= ${rounds:-10}; round++)); do
     expect_match "mounted" "/mnt/scratch xfs rw" "$(cat /proc/mounts)"
     expect_equal "striped over four" 4 "$(lvs --noheadings -o stripes muster/scratch | tr -d ' ')"
 done
+check_not "LVM's nodes are gone" test -e /dev/.muster
+
+# A command that a killed run has left behind, and that still writes, keeps the nodes that it writes through.
+mkdir /dev/.muster
+mknod /dev/.muster/loop0 b 7 0
+flock --shared /run/muster/disks.lock sleep 600 &
+left=$!
+configure '{ "ephemeral": { "expect": 4, "deadline": "2s" } }'
+check_status "run beside it: not ready" 1 "$MUSTER" run
+expect_equal "and why" ephemeral-stuck "$(query "$REPORT" 'it["reason"]["code"]')"
+check "its node is there" test -b /dev/.muster/loop0
+pkill -P "$left"
+wait "$left"
+check_status "run after it: ready" 0 "$MUSTER" run
+check_not "the node is gone" test -e /dev/.muster
 expect_equal "no process of ours is left" "" "$(ps -eo pid=,comm= | grep muster)"

@@ -5,7 +5,6 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 #include <map>
-#include <openssl/ssl.h>
 #include <unistd.h>
 
 #include "agent/sys/files.h"
@@ -347,8 +346,7 @@ class CurlClient : public HttpClient {
     }
 
     static CURLcode on_tls(CURL*, void* context, void* authorities) {
-        SSL_CTX_set1_cert_store(static_cast<SSL_CTX*>(context),
-                                static_cast<X509_STORE*>(authorities));
+        trust_in(context, static_cast<X509_STORE*>(authorities));
         return CURLE_OK;
     }
 

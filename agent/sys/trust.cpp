@@ -5,6 +5,7 @@
 #include <mutex>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
 #include "agent/sys/digest.h"
@@ -61,6 +62,10 @@ std::shared_ptr<X509_STORE> trust_store(const std::string& pem) {
         store = read_store(pem);
     }
     return store;
+}
+
+void trust_in(void* tls_context, X509_STORE* authorities) {
+    SSL_CTX_set1_cert_store(static_cast<SSL_CTX*>(tls_context), authorities);
 }
 
 } // namespace muster

@@ -13,4 +13,7 @@ namespace muster {
 /// libcurl then says what is the matter with it. May be called from any thread.
 [[nodiscard]] std::shared_ptr<X509_STORE> trust_store(const std::string& pem);
 
+/// A connection's SSL_CTX, as libcurl gives it, believes these and no others. It keeps a reference.
+void trust_in(void* tls_context, X509_STORE* authorities);
+
 } // namespace muster

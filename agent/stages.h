@@ -54,6 +54,6 @@ void skip_checks(const World& world, const Config& config, const std::string& ob
 
 /// The report's `storage` as it is now on the machine.
 void report_storage(const World& world, const Config& config, const lvm::Plan& plan,
-                    Progress& progress);
+                    Progress& progress, Deadline deadline);
 
 } // namespace muster

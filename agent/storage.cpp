@@ -39,24 +39,38 @@ Json steps_json(const lvm::Plan& plan) {
     return list;
 }
 
+/// What the kernel has mounted it as; else what it carries, null for nothing.
+std::expected<Json, lvm::Failure> filesystem_of(const World& world, const lvm::ActiveVolume& volume,
+                                                Deadline deadline) {
+    if (!volume.mounted_as.empty()) return volume.mounted_as;
+    const auto content = lvm::read_content(machine_of(world), volume.node, deadline);
+    if (!content) return std::unexpected(content.error());
+    return content->signatures.empty() ? Json(nullptr) : Json(content->signatures.front().type);
+}
+
+std::expected<Json, lvm::Failure> volume_json(const World& world, const lvm::Plan& plan,
+                                              const std::string& name, Deadline deadline) {
+    const auto found = lvm::find_volume(machine_of(world), plan, name);
+    if (!found) return std::unexpected(found.error());
+    const auto filesystem = filesystem_of(world, *found, deadline);
+    if (!filesystem) return std::unexpected(filesystem.error());
+    return Json{{"name", name},
+                {"device", "/dev/mapper/" + lvm::mapper_name(plan.group, name)},
+                {"size", found->size},
+                {"filesystem", *filesystem},
+                {"mount", found->mounts.empty() ? Json(nullptr) : Json(found->mounts.front())},
+                {"disks", found->disks}};
+}
+
 } // namespace
 
 void report_storage(const World& world, const Config& config, const lvm::Plan& plan,
-                    Progress& progress) {
+                    Progress& progress, Deadline deadline) {
     Json volumes = Json::array();
     for (const auto& volume : config.ephemeral.layout.volumes) {
-        const auto found = lvm::find_volume(machine_of(world), plan, volume.name);
-        if (!found) {
-            volumes.push_back({{"name", volume.name}, {"problem", found.error().message}});
-            continue;
-        }
-        volumes.push_back(
-            {{"name", volume.name},
-             {"device", "/dev/mapper/" + lvm::mapper_name(plan.group, volume.name)},
-             {"size", found->size},
-             {"filesystem", found->mounted_as.empty() ? Json(nullptr) : Json(found->mounted_as)},
-             {"mount", found->mounts.empty() ? Json(nullptr) : Json(found->mounts.front())},
-             {"disks", found->disks}});
+        const auto json = volume_json(world, plan, volume.name, deadline);
+        volumes.push_back(json ? *json
+                               : Json{{"name", volume.name}, {"problem", json.error().message}});
     }
     progress.storage({{"devices", devices_json(plan.disks)},
                       {"volume_group", plan.group},
@@ -101,7 +115,7 @@ void apply_plan(const World& world, const Config& config, const lvm::Plan& plan,
                            .end = [&](const std::string& what,
                                       const std::string& error) { progress.end(what, error); }});
     }();
-    report_storage(world, config, plan, progress);
+    report_storage(world, config, plan, progress, deadline);
     if (!done) {
         progress.finding(finding_of(plan.group, done.error().reason, done.error().message));
         return;

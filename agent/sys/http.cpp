@@ -101,9 +101,12 @@ std::string_view tls_refusal(std::string_view why) {
     return "";
 }
 
-/// With TLS 1.3 a server looks at our certificate, or the lack of it, when we are sending already.
-/// Its alert may then come too late to be read, and all that is seen is that it hung up.
-std::string_view tls_hint(CURLcode code, std::string_view url) {
+/// What libcurl's own words leave out. Of authorities that it was given from memory it does not
+/// know the file. With TLS 1.3 a server looks at our certificate, or the lack of it, when we are
+/// sending already; its alert may then come too late to be read, and all that is seen is that it
+/// hung up.
+std::string tls_hint(CURLcode code, std::string_view url, const std::string& ca_file) {
+    if (code == CURLE_SSL_CACERT_BADFILE) return fmt::format(" ({})", ca_file);
     const bool hung_up = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR;
     if (!hung_up || !url.starts_with("https:")) return "";
     return " (a server that demands a client certificate, or does not accept ours, may do so)";
@@ -209,13 +212,11 @@ class CurlClient : public HttpClient {
         }
     }
 
-    /// A proxy of https in front of plain http is rare enough to let libcurl read the bundle.
+    /// A bundle that is broken, libcurl reads too, to say so; and that of a proxy of https in front
+    /// of plain http, which is rare.
     void set_authorities(const std::string& url) {
-        const bool tls = url.starts_with("https:");
-        if (tls && !authorities_) authorities_ = trust_store(ca_);
-        if (tls && !authorities_ && !options_.ca_file.empty()) {
-            set(CURLOPT_CAINFO, options_.ca_file.c_str()); // what libcurl says of it names the file
-        } else if (authorities_) {
+        if (url.starts_with("https:") && !authorities_) authorities_ = trust_store(ca_);
+        if (authorities_) {
             set(CURLOPT_CAINFO, nullptr);
             set(CURLOPT_SSL_CTX_FUNCTION, &CurlClient::on_tls);
             set(CURLOPT_SSL_CTX_DATA, authorities_.get());
@@ -335,7 +336,7 @@ class CurlClient : public HttpClient {
         }
         return fail(has_no_route(code) ? Errc::unreachable : to_errc(code, cancelled),
                     fmt::format("{} {}: {}{}", request.method, shown(request.url), why,
-                                tls_hint(code, request.url)));
+                                tls_hint(code, request.url, options_.ca_file)));
     }
 
     [[nodiscard]] bool has_no_route(CURLcode code) const {

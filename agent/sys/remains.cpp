@@ -26,10 +26,6 @@ bool all_zero(std::string_view bytes) {
 
 } // namespace
 
-bool is_zeroed(const Ends& ends) {
-    return ends.last_zero && all_zero(ends.first);
-}
-
 bool is_cut_short_pvcreate(const Ends& ends) {
     const std::string_view disk = ends.first;
     if (disk.size() < kHeader + kBlock) {

@@ -7,8 +7,6 @@
 
 namespace muster {
 
-[[nodiscard]] bool is_zeroed(const Ends& ends);
-
 /// See DiskContent::lvm_remains. Since that lets a disk be written, it is read narrowly: apart from
 /// the empty header both ends of the disk are zero.
 [[nodiscard]] bool is_cut_short_pvcreate(const Ends& ends);

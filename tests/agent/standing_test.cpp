@@ -1,25 +1,12 @@
-#include <filesystem>
-
 #include "agent/standing.h"
 #include "agent/sys/files.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/temporary_folder.h"
 
 using namespace muster;
 using namespace std::chrono_literals;
 using nlohmann::json;
-
-namespace {
-
-struct TemporaryFolder {
-    TemporaryFolder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
-    ~TemporaryFolder() { std::filesystem::remove_all(path); }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    std::string path = "/tmp/muster-standing.XXXXXX";
-};
-
-} // namespace
 
 TEST_CASE("standing: what each state of a boot means to those who wait") {
     using Answer = std::optional<bool>;

@@ -7,6 +7,7 @@ Processor time is counted, not waited for, so other work on this machine disturb
 are not in it: the machine expects no disk. The certificates are the whole of this machine's bundle.
 """
 
+import contextlib
 import os
 import shutil
 import statistics
@@ -38,8 +39,8 @@ def locked(pid):
 
 
 def own_cost(process):
-    """Of a process until it ends: (its own processor time, that of all it has started and waited for), ms, and
-    the most that it had locked, MiB."""
+    """Of a process until it ends: its own processor time, ms, without that of the boot job and the helpers that it
+    has forked; and the most that it had locked, MiB."""
     most = 0.0
     while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
         try:
@@ -48,11 +49,10 @@ def own_cost(process):
             pass
         time.sleep(0.005)
     fields = proc(process.pid, "stat").rpartition(")")[2].split()
-    children = 1000 * sum(int(field) for field in fields[13:15]) / TICKS
+    waited_for = sum(int(field) for field in fields[13:15]) / TICKS
     _, _, usage = os.wait4(process.pid, 0)
     process.returncode = 0
-    everything = 1000 * (usage.ru_utime + usage.ru_stime)
-    return everything - children, everything, most
+    return 1000 * (usage.ru_utime + usage.ru_stime - waited_for), most
 
 
 def certificate(folder):
@@ -71,31 +71,35 @@ def certificate(folder):
                 shutil.copyfileobj(part, bundle)
 
 
-def measure(command, options=(), sink=None):
-    """[(own, all, locked)] and the requests that the metadata service saw"""
-    found, requests = [], set()
-    for _ in range(RUNS):
-        simulator, machine = Simulator("healthy", options=options), Machine()
-        try:
-            changes = {"report": {"to": {"scaler": sink}}} if sink else {}
-            machine.configure(configuration(simulator, **changes))
-            empty = own_cost(machine.start("--version"))  # what begins it is in the count, too
-            process = machine.start(command)
-            if command == "watch":
-                time.sleep(3)
-                found.append((0, 0, locked(process.pid)))
-                process.terminate()
-                machine.end(process)
-                continue
-            own, everything, most = own_cost(process)
-            if simulator.taken()[-1]["outcome"] != "ready":
-                sys.exit("a run was not ready")
-            found.append((own - empty[0], everything - empty[1], most))
-            requests.add(machine.read_json("/run/muster/report.json")["metadata"]["requests"])
-        finally:
-            machine.close()
-            simulator.close()
-    return found, requests
+@contextlib.contextmanager
+def machine_and_simulator(options=(), sink=None):
+    simulator, machine = Simulator("healthy", options=options), Machine()
+    try:
+        machine.configure(configuration(simulator, report={"to": {"scaler": sink or {}}}))
+        yield machine, simulator
+    finally:
+        machine.close()
+        simulator.close()
+
+
+def run_once(options, sink):
+    """(own processor time, most locked, requests that the metadata service saw)"""
+    with machine_and_simulator(options, sink) as (machine, simulator):
+        empty, _ = own_cost(machine.start("--version"))  # what begins it is in the count, too
+        own, most = own_cost(machine.start("run"))
+        if simulator.taken()[-1]["outcome"] != "ready":
+            sys.exit("a run was not ready")
+        return own - empty, most, machine.read_json("/run/muster/report.json")["metadata"]["requests"]
+
+
+def watch_locked():
+    with machine_and_simulator() as (machine, _):
+        process = machine.start("watch")
+        time.sleep(3)
+        most = locked(process.pid)
+        process.terminate()
+        machine.end(process)
+        return most
 
 
 def say(what, value, unit, target=None):
@@ -110,14 +114,11 @@ def main():
         tls = ("--tls-cert", f"{folder}/server.pem", "--tls-key", f"{folder}/server.key")
         for name, target, options, sink in (("http", 50, (), None),
                                             ("https", 80, tls, {"ca_file": f"{folder}/bundle.pem"})):
-            runs, requests = measure("run", options, sink)
-            own, everything, most = (statistics.mean(each) for each in zip(*runs))
-            say(f"run, report over {name}: processor time of its own", own, "ms", target)
-            say("   with the boot job and all helpers", everything, "ms")
-            say("   memory locked, at most", most, "MiB", 14)
+            own, most, requests = zip(*(run_once(options, sink) for _ in range(RUNS)))
+            say(f"run, report over {name}: processor time of its own", statistics.mean(own), "ms", target)
+            say("   memory locked, at most", max(most), "MiB", 14)
             say("   requests to a healthy metadata service", max(requests), "")
-    runs, _ = measure("watch")
-    say("watch: memory locked", max(most for _, _, most in runs), "MiB", 14)
+    say("watch: memory locked", watch_locked(), "MiB", 14)
     say("the program", os.path.getsize(BINARY) / 1e6, "MB", 5)
 
 

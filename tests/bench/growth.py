@@ -20,7 +20,7 @@ COLOURS = {"job": "#1f4e79", "by hand": "#c0504d"}
 
 
 def measure(kind, count):
-    """Medians of three (where it takes minutes, once): ms by hand, ms of the job, requests, MiB of its largest process."""
+    """Medians of three (where it takes minutes, once): ms by hand, ms of the job, requests, MiB of the agent's own process."""
     rounds = 1 if count > 16 else 3
     done = subprocess.run([os.path.join(SOURCE, "tests/uml/run"), os.path.join(SOURCE, "tests/bench/growth.sh"),
                            f"{kind}={count}", f"rounds={rounds}"], stdout=subprocess.PIPE, text=True, check=False)
@@ -66,7 +66,7 @@ def draw(found):
 
 def main(folder):
     print("A first run as work grows, one processor (medians of three; of the last of each, one)")
-    print("             by hand, s    job, s  job/by hand  requests  memory, MiB   each more: by hand  job, ms")
+    print("             by hand, s    job, s  job/by hand  requests  agent's MiB   each more: by hand  job, ms")
     found = {}
     for kind, (counts, by_hand) in KINDS.items():
         print(f"{kind}, by hand: {by_hand}")

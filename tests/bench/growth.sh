@@ -31,7 +31,7 @@ by_hand() {
     for ((i = 1; i <= checks; i++)); do /bin/true; done
 }
 
-# The job's time, and the most memory that a process of it had.
+# The job's time, and the most memory that the agent had (it has its helpers reaped by another).
 cat >/run/job.py <<'PYTHON'
 import os, subprocess, sys, time
 began = time.monotonic()

@@ -8,6 +8,22 @@
 
 namespace muster::lvm {
 
+/// One striped volume, and several of all kinds.
+inline std::vector<GroupLayout> layouts() {
+    return {{.volumes = {VolumeLayout{.name = "scratch"}}},
+            {.volume_group = "data",
+             .volumes = {{.name = "logs",
+                          .size = Percent{30},
+                          .layout = Layout::linear,
+                          .filesystem = Filesystem::ext4,
+                          .mount = "/logs"},
+                         {.name = "raw",
+                          .size = std::uint64_t{64} << 20,
+                          .filesystem = Filesystem::none,
+                          .mount = ""},
+                         {.name = "rest", .mount = "/rest"}}}};
+}
+
 struct Outcome {
     std::string reason; ///< "" where all went well
     std::string message;

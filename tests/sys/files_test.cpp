@@ -4,22 +4,12 @@
 
 #include "agent/sys/files.h"
 #include "tests/catch.h"
+#include "tests/temporary_folder.h"
 
 using namespace muster;
 namespace fs = std::filesystem;
 
 namespace {
-
-struct Folder {
-    Folder() {
-        std::string name = "/tmp/muster-files.XXXXXX";
-        path = ::mkdtemp(name.data());
-    }
-    ~Folder() { fs::remove_all(path); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    fs::path path;
-};
 
 mode_t mode_of(const fs::path& path) {
     struct stat status{};
@@ -40,7 +30,7 @@ TEST_CASE("files: an absolute path stays below the root") {
 }
 
 TEST_CASE("files: write, read, remove") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const Files files(folder.path);
     const std::string content("a\0b\n", 4);
     REQUIRE(files.write("/run/muster/x.json", content));
@@ -57,7 +47,7 @@ TEST_CASE("files: write, read, remove") {
 }
 
 TEST_CASE("files: writing replaces a link instead of following it") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const Files files(folder.path);
     std::ofstream(folder.path / "victim") << "precious";
     fs::create_symlink(folder.path / "victim", folder.path / "x");
@@ -67,7 +57,7 @@ TEST_CASE("files: writing replaces a link instead of following it") {
 }
 
 TEST_CASE("files: a failed write leaves no temporary file") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const Files files(folder.path);
     fs::create_directories(folder.path / "target/full");
     CHECK_FALSE(files.write("/target", "x")); // a folder stands where the file should be
@@ -75,7 +65,7 @@ TEST_CASE("files: a failed write leaves no temporary file") {
 }
 
 TEST_CASE("files: limits and errors of reading") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const Files files(folder.path);
     std::ofstream(folder.path / "ten") << "0123456789";
     CHECK(files.read("/ten", 10) == "0123456789");
@@ -89,13 +79,13 @@ TEST_CASE("files: limits and errors of reading") {
 }
 
 TEST_CASE("files: a FIFO without a writer does not hang the reader") {
-    const Folder folder;
+    const TemporaryFolder folder;
     REQUIRE(::mkfifo((folder.path / "fifo").c_str(), 0600) == 0);
     CHECK(Files(folder.path).read("/fifo") == "");
 }
 
 TEST_CASE("files: values, links and folders") {
-    const Folder folder;
+    const TemporaryFolder folder;
     const Files files(folder.path);
     std::ofstream(folder.path / "model") << "Amazon EC2 NVMe Instance Storage        \n";
     std::ofstream(folder.path / "blank") << " \n";

@@ -7,6 +7,7 @@
 #include "agent/sys/files.h"
 #include "agent/sys/quiet_nodes.h"
 #include "tests/catch.h"
+#include "tests/temporary_folder.h"
 
 using namespace muster;
 namespace fs = std::filesystem;
@@ -17,23 +18,6 @@ namespace {
 const std::vector<Disk> disks{{.name = "loop900", .node = "/dev/null", .major = 7, .minor = 900},
                               {.name = "loop901", .node = "/dev/null", .major = 7, .minor = 901}};
 
-/// A folder that goes with the test.
-class TempFolder {
-  public:
-    TempFolder() {
-        std::string name = "/tmp/muster-nodes.XXXXXX";
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    ~TempFolder() { fs::remove_all(path_); }
-    TempFolder(const TempFolder&) = delete;
-    TempFolder& operator=(const TempFolder&) = delete;
-    [[nodiscard]] const fs::path& path() const { return path_; }
-
-  private:
-    fs::path path_;
-};
-
 struct stat status_of(const fs::path& path) {
     struct stat status{};
     REQUIRE(::lstat(path.c_str(), &status) == 0);
@@ -43,10 +27,13 @@ struct stat status_of(const fs::path& path) {
 } // namespace
 
 TEST_CASE("quiet nodes: of the same devices, for root alone; then udev is told") {
-    if (::geteuid() != 0) return; // only root makes nodes
-    const TempFolder temp;
-    const auto folder = temp.path() / "nodes";
-    const auto numbers = temp.path() / "block";
+    if (::geteuid() != 0) {
+        WARN("not tried: only root makes nodes");
+        return;
+    }
+    const TemporaryFolder temp;
+    const auto folder = temp.path / "nodes";
+    const auto numbers = temp.path / "block";
     for (const char* number : {"7:900", "7:901", "7:902"}) {
         fs::create_directories(numbers / number);
         REQUIRE(Files().write((numbers / number / "uevent").string(), ""));
@@ -78,34 +65,38 @@ TEST_CASE("quiet nodes: of the same devices, for root alone; then udev is told")
 }
 
 TEST_CASE("quiet nodes: the label of the usual node") {
-    if (::geteuid() != 0) return;
-    const TempFolder temp;
+    if (::geteuid() != 0) {
+        WARN("not tried: only root makes nodes");
+        return;
+    }
+    const TemporaryFolder temp;
     const std::string label = "system_u:object_r:fixed_disk_device_t:s0";
-    const auto usual = (temp.path() / "loop900").string();
+    const auto usual = (temp.path / "loop900").string();
     REQUIRE(Files().write(usual, ""));
     if (::setxattr(usual.c_str(), "security.selinux", label.data(), label.size(), 0) != 0) {
-        return; // a filesystem, or a container, without such labels
+        WARN("not tried: no such labels on this filesystem");
+        return;
     }
     auto disk = disks.front();
     disk.node = usual;
-    REQUIRE(make_quiet_nodes(temp.path() / "nodes", {disk}));
+    REQUIRE(make_quiet_nodes(temp.path / "nodes", {disk}));
     std::string found(256, '\0');
-    const auto node = (temp.path() / "nodes" / "loop900").string();
+    const auto node = (temp.path / "nodes" / "loop900").string();
     const auto size = ::lgetxattr(node.c_str(), "security.selinux", found.data(), found.size());
     REQUIRE(size > 0);
     CHECK(found.substr(0, static_cast<std::size_t>(size)) == label);
 
     // The usual one is gone: whether it has a label can't be told, so nothing is made.
     fs::remove(usual);
-    CHECK_FALSE(make_quiet_nodes(temp.path() / "nodes", {disk}));
+    CHECK_FALSE(make_quiet_nodes(temp.path / "nodes", {disk}));
 }
 
 TEST_CASE("quiet nodes: a link in the folder's place is not followed") {
-    const TempFolder temp;
-    fs::create_directories(temp.path() / "elsewhere");
-    fs::create_directory_symlink(temp.path() / "elsewhere", temp.path() / "nodes");
-    const auto made = make_quiet_nodes(temp.path() / "nodes", disks);
+    const TemporaryFolder temp;
+    fs::create_directories(temp.path / "elsewhere");
+    fs::create_directory_symlink(temp.path / "elsewhere", temp.path / "nodes");
+    const auto made = make_quiet_nodes(temp.path / "nodes", disks);
     REQUIRE_FALSE(made);
     CHECK(made.error().code == Errc::conflict);
-    CHECK(fs::is_empty(temp.path() / "elsewhere"));
+    CHECK(fs::is_empty(temp.path / "elsewhere"));
 }

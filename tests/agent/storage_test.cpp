@@ -1,0 +1,80 @@
+// What the report says of the volumes, on a machine whose disks keep what is written to them.
+#include <algorithm>
+
+#include "agent/stages.h"
+#include "tests/fakes/fake_http.h"
+#include "tests/lvm/assembly.h"
+
+using namespace muster;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Machine {
+    lvm::Assembly job{2};
+
+    /// The writing stage; what the report then says of the one volume.
+    nlohmann::json volume() {
+        Config config;
+        config.ephemeral.layout = job.layout;
+        const auto plan = job.plan();
+        REQUIRE(plan);
+        Record record;
+        Progress progress(job.machine.clock, job.machine.clock.now(),
+                          [&](const nlohmann::json& event) { record.add(event); });
+        FakeHttp http([](const HttpRequest&) { return FakeHttp::answer(500); });
+        const World world{
+            job.machine.sysfs.files(), job.machine.clock, job.machine, job.lvm, http, "/lock"};
+        apply_plan(world, config, *plan, progress, Deadline::in(job.machine.clock, 300s));
+        REQUIRE(record.storage["volumes"].size() == 1);
+        return record.storage["volumes"][0];
+    }
+
+    /// The first outside call of this name in such a run will go wrong.
+    void spoil(const std::string& call, Fault fault) {
+        Machine whole;
+        whole.job.layout = job.layout;
+        (void)whole.volume();
+        const auto& called = whole.job.machine.called;
+        const auto at = std::ranges::find(called, call);
+        REQUIRE(at != called.end());
+        job.machine.fault_at = static_cast<int>(at - called.begin());
+        job.machine.fault = fault;
+    }
+};
+
+} // namespace
+
+TEST_CASE("storage: a volume that is whole") {
+    Machine machine;
+    const auto volume = machine.volume();
+    CHECK(volume["filesystem"] == "xfs");
+    CHECK(volume["mount"] == "/mnt/scratch");
+    CHECK(volume["disks"].size() == 2);
+}
+
+TEST_CASE("storage: what is on a volume that is mounted nowhere") {
+    Machine machine;
+    SECTION("it could not be mounted") {
+        machine.spoil("mount /mnt/scratch", Fault::error);
+        CHECK(machine.volume()["filesystem"] == "xfs");
+    }
+    SECTION("it is the owner's: nothing") {
+        machine.job.layout.volumes[0].filesystem = lvm::Filesystem::none;
+        CHECK(machine.volume()["filesystem"] == nullptr);
+    }
+    SECTION("it is the owner's: what he made of it") {
+        machine.job.layout.volumes[0].filesystem = lvm::Filesystem::none;
+        (void)machine.volume();
+        machine.job.machine.groups[0].volumes[0].content = {
+            .signatures = {{"ext4", "filesystem", "", "", 1080}}};
+        CHECK(machine.volume()["filesystem"] == "ext4");
+    }
+    SECTION("it can't be told") {
+        machine.job.layout.volumes[0].filesystem = lvm::Filesystem::none;
+        machine.spoil("content /dev/dm-0", Fault::error);
+        const auto volume = machine.volume();
+        CHECK_FALSE(volume.contains("filesystem"));
+        CHECK(volume["problem"] == "fake: input/output error");
+    }
+}

@@ -1,5 +1,6 @@
 # The toolchain of the preset arm64: Debian's cross compiler on packaging/sysroot; what it builds is run by
 # qemu-user.
+set(MUSTER_CROSS arm64)
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
 set(CMAKE_LIBRARY_ARCHITECTURE aarch64-linux-gnu)

@@ -105,8 +105,13 @@ std::string_view tls_refusal(std::string_view why) {
 /// know the file. With TLS 1.3 a server looks at our certificate, or the lack of it, when we are
 /// sending already; its alert may then come too late to be read, and all that is seen is that it
 /// hung up.
-std::string tls_hint(CURLcode code, std::string_view url, const std::string& ca_file) {
+std::string tls_hint(CURLcode code, std::string_view why, std::string_view url,
+                     const std::string& ca_file) {
     if (code == CURLE_SSL_CACERT_BADFILE) return fmt::format(" ({})", ca_file);
+    if (why.find("alert handshake failure") != why.npos)
+        return " (it takes none of our ciphers, which with TLS 1.2 are those of ECDHE, or demands "
+               "a "
+               "client certificate)";
     const bool hung_up = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR;
     if (!hung_up || !url.starts_with("https:")) return "";
     return " (a server that demands a client certificate, or does not accept ours, may do so)";
@@ -336,7 +341,7 @@ class CurlClient : public HttpClient {
         }
         return fail(has_no_route(code) ? Errc::unreachable : to_errc(code, cancelled),
                     fmt::format("{} {}: {}{}", request.method, shown(request.url), why,
-                                tls_hint(code, request.url, options_.ca_file)));
+                                tls_hint(code, why, request.url, options_.ca_file)));
     }
 
     [[nodiscard]] bool has_no_route(CURLcode code) const {

@@ -113,6 +113,41 @@ class Tls(WithAuthority):
                 self.assertIn("it speaks no TLS 1.2 or later", outcome.err)
                 self.assertEqual(tries, 1)
 
+    def test_every_kind_of_key(self):
+        """OpenSSL is built with what TLS needs (packaging/libraries/openssl), and that must be in it: authority,
+        server and client have a key of each kind that is met with."""
+        for name, kind in (("rsa2048", ("rsa:2048",)),
+                           ("rsa4096", ("rsa:4096",)),
+                           ("pss", ("rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048")),
+                           ("p384", ("ec", "-pkeyopt", "ec_paramgen_curve:secp384r1")),
+                           ("p521", ("ec", "-pkeyopt", "ec_paramgen_curve:secp521r1")),
+                           ("ed25519", ("ed25519",))):
+            openssl(self.folder, "req", "-x509", "-newkey", *kind, "-nodes", "-keyout", f"{name}.key", "-out",
+                    f"{name}.pem", "-days", "2", "-subj", "/CN=" + name, "-addext", "subjectAltName=IP:127.0.0.1")
+            for version in ("1.2", "1.3"):
+                with self.subTest(f"{name}, TLS {version}"):
+                    mine = self.file(name + ".pem")
+                    simulator, _, _ = self.deliver(
+                        name, 0, ("--tls-max", version, "--tls-client-ca", mine), ca_file=mine,
+                        client_certificate=mine, client_key=self.file(name + ".key"))
+                    self.is_ready(simulator.taken()[-1])
+
+    def test_ciphers(self):
+        """Those of TLS 1.2 that a server may insist on."""
+        openssl(self.folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "rsa.key", "-out", "rsa.pem",
+                "-days", "2", "-subj", "/CN=rsa", "-addext", "subjectAltName=IP:127.0.0.1")
+        for cipher in ("ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-CHACHA20-POLY1305",
+                       "ECDHE-RSA-AES128-SHA256", "AES128-GCM-SHA256"):
+            with self.subTest(cipher):
+                simulator, _, _ = self.deliver("rsa", 0, ("--tls-max", "1.2", "--tls-ciphers", cipher),
+                                               ca_file=self.file("rsa.pem"))
+                self.is_ready(simulator.taken()[-1])
+        with self.subTest("none that we speak"):
+            simulator, outcome, _ = self.deliver("rsa", 3, ("--tls-max", "1.2", "--tls-ciphers", "DHE-RSA-AES128-SHA"),
+                                                 ca_file=self.file("rsa.pem"))
+            self.assertEqual(simulator.requests(), [])
+            self.assertIn("it takes none of our ciphers", outcome.err)
+
     def test_not_tls(self):
         plain = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(plain.close)

@@ -42,7 +42,8 @@ def parse_arguments(arguments):
     parser.add_argument("--tls-key", metavar="FILE")
     parser.add_argument("--tls-client-ca", metavar="FILE",
                         help="and wants the client's certificate")
-    parser.add_argument("--tls-max", choices=("1.1", "1.2"), help="no later version")
+    parser.add_argument("--tls-max", choices=("1.1", "1.2", "1.3"), help="no later version")
+    parser.add_argument("--tls-ciphers", metavar="LIST", help="of TLS 1.2, no others")
     parser.add_argument("--receiver", metavar="JSON",
                         help="decide, too, as a scaler would: {\"most\": 2, \"window\": 600, "
                              "\"first_word\": 300}; what it decides is in the control state")
@@ -63,6 +64,8 @@ def make_tls(options):
         context.minimum_version = ssl.TLSVersion.TLSv1
         context.maximum_version = getattr(ssl.TLSVersion, "TLSv" + options.tls_max.replace(".", "_"))
         context.set_ciphers("DEFAULT:@SECLEVEL=0")  # Debian's OpenSSL speaks 1.1 at no other level
+    if options.tls_ciphers:
+        context.set_ciphers(options.tls_ciphers)
     context.load_cert_chain(options.tls_cert, options.tls_key)
     if options.tls_client_ca:
         context.load_verify_locations(options.tls_client_ca)

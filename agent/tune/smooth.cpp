@@ -25,9 +25,38 @@ std::vector<Ranked> ranked(const Survival& survival) {
     return all;
 }
 
-double time_of(const std::vector<Ranked>& all, std::size_t rank) {
-    return std::ranges::upper_bound(all, rank, {}, &Ranked::until)->at;
-}
+/// All waits in order, by number (`rank`, from 0) and by time.
+class Line {
+  public:
+    explicit Line(const std::vector<Ranked>& all) : all_(all) {}
+    [[nodiscard]] double time_of(std::size_t rank) const {
+        return std::ranges::upper_bound(all_, rank, {}, &Ranked::until)->at;
+    }
+    /// Those from `from` to `to` seconds, both included.
+    [[nodiscard]] std::size_t between(double from, double to) const {
+        const auto first = std::ranges::lower_bound(all_, from, {}, &Ranked::at);
+        const auto last = std::ranges::upper_bound(all_, to, {}, &Ranked::at);
+        return until(last) - until(first);
+    }
+    /// How far the k nearest on the nearer side lie from a wait.
+    [[nodiscard]] double reach(double at, std::size_t rank, std::size_t k) const {
+        return std::min(at - time_of(rank - k), time_of(rank + k) - at);
+    }
+    /// Among waits that lie evenly, half as many reach half as far, and on both sides there are as
+    /// many.
+    [[nodiscard]] bool crosses_a_gap(double at, std::size_t rank, std::size_t k) const {
+        const double far = reach(at, rank, k);
+        return far > 3 * reach(at, rank, k / 2) ||
+               4 * std::min(between(at - far, at), between(at, at + far)) < k;
+    }
+
+  private:
+    [[nodiscard]] std::size_t until(std::vector<Ranked>::const_iterator end) const {
+        return end == all_.begin() ? 0 : std::prev(end)->until;
+    }
+
+    const std::vector<Ranked>& all_;
+};
 
 /// How the curve changes at a time: at once, and how steeply it falls from there.
 struct Change {
@@ -41,12 +70,14 @@ std::vector<Change> changes(const std::vector<Ranked>& all) {
     if (all.empty()) return changes;
     const std::size_t count = all.back().until;
     const auto most = static_cast<std::size_t>(std::pow(static_cast<double>(count), 0.8) / 2);
+    const Line line(all);
     std::size_t before = 0;
     for (const auto& here : all) {
         const std::size_t rank = (before + here.until - 1) / 2; // the middle one of this time
-        const std::size_t k = std::min({most, rank, count - 1 - rank});
-        const double reach =
-            std::min(here.at - time_of(all, rank - k), time_of(all, rank + k) - here.at);
+        std::size_t k = std::min({most, rank, count - 1 - rank});
+        while (k > 1 && line.crosses_a_gap(here.at, rank, k))
+            k /= 2;
+        const double reach = line.reach(here.at, rank, k);
         if (reach > 0) {
             const double slope = here.share / (2 * reach);
             changes.push_back({.at = here.at - reach, .slope = slope});

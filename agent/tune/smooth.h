@@ -15,9 +15,10 @@ namespace muster::tune {
 class Smooth {
   public:
     /// Each wait is spread evenly over as far as its k nearest on its nearer side lie, and as far
-    /// on the other (k = n^0.8 / 2, less for the k first and last). So two humps do not run into
-    /// each other, a hundred waits of the same length stay where they are, the first one stays the
-    /// first, and a lone one far out is spread far.
+    /// on the other (k = n^0.8 / 2, less for the k first and last, and half of it, and half of
+    /// that, until it spreads across no gap). So two humps do not run into each other, a hundred
+    /// waits of the same length stay where they are, the first one stays the first, and a lone one
+    /// far out is spread far.
     explicit Smooth(const Survival& survival);
 
     /// A corner of the curve, which is made of straight lines.

@@ -214,6 +214,22 @@ TEST_CASE("tune: the smoothed curve keeps humps, lumps, the first and the last")
     CHECK(smooth.mean(70) == Approx(area).epsilon(1e-4));
 }
 
+TEST_CASE("tune: what is smoothed spreads across no gap") {
+    // Of the few in the second hump the first have all the others on one side, and those at the
+    // end of the first hump theirs on the other.
+    std::vector<double> found;
+    for (int i = 0; i < 900; ++i)
+        found.push_back(4 + i / 450.0);
+    for (int i = 0; i < 100; ++i)
+        found.push_back(55 + i / 10.0);
+    const Survival survival(times_of(found, {}));
+    const Smooth smooth(survival);
+    CHECK(smooth.waiting(7) == Approx(0.1));
+    CHECK(smooth.waiting(7) - smooth.waiting(48.5) < 1e-9);
+    CHECK(smooth.waiting(5) == Approx(0.55).epsilon(0.01));
+    CHECK(smooth.waiting(60) == Approx(0.05).margin(0.006));
+}
+
 TEST_CASE("tune: no schedule is cheaper than the planner's") {
     std::mt19937_64 random(11);
     std::uniform_real_distribution<double> even(0, 1);

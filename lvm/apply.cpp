@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "agent/sys/side_by_side.h"
 #include "lvm/filesystem.h"
 #include "lvm/tool.h"
 #include "lvm/wipe.h"
@@ -41,8 +42,9 @@ class Applier {
             create_group(lvm_, plan_.group, step.devices,
                          {std::string(owner_tag), instance_tag(plan_.instance_id)});
         if (auto made = must_run(machine_, command, deadline_); !made) return made;
-        for (const auto& disk : plan_.disks) {
-            if (auto member = is_member(disk); !member) return member;
+        for (auto& member : side_by_side(machine_.clock, "look", plan_.disks,
+                                         [&](const Disk& disk) { return is_member(disk); })) {
+            if (!member) return std::move(member);
         }
         return {};
     }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "agent/sys/mounts.h"
+#include "agent/sys/side_by_side.h"
 #include "lvm/filesystem.h"
 #include "lvm/judge.h"
 #include "lvm/tool.h"
@@ -225,13 +226,14 @@ void look_elsewhere(const Machine& machine, const std::vector<Disk>& others, Dea
     };
     const auto nodes = nodes_elsewhere(machine.files, others, situation.layout.volume_group);
     if (!nodes) return unknown("another disk", nodes.error());
-    for (const auto& node : *nodes) {
-        const auto group =
-            machine.kernel.volume_group(node, deadline.clipped(machine.clock, elsewhere_limit));
-        if (!group) {
-            unknown(node, group.error());
-        } else if (!group->empty()) {
-            situation.elsewhere.push_back({node, *group});
+    const auto groups = side_by_side(machine.clock, "look", *nodes, [&](const std::string& node) {
+        return machine.kernel.volume_group(node, deadline.clipped(machine.clock, elsewhere_limit));
+    });
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+        if (!groups[i]) {
+            unknown((*nodes)[i], groups[i].error());
+        } else if (!groups[i]->empty()) {
+            situation.elsewhere.push_back({(*nodes)[i], *groups[i]});
         }
     }
 }
@@ -242,8 +244,10 @@ std::expected<Situation, Failure> survey(const Machine& machine, const Inventory
                                          const GroupLayout& layout, const std::string& instance_id,
                                          Deadline deadline) {
     Situation situation{.instance_id = instance_id, .layout = layout};
-    for (const auto& proved : inventory.ephemeral) {
-        auto candidate = look_at(machine, proved, deadline);
+    auto looks =
+        side_by_side(machine.clock, "look", inventory.ephemeral,
+                     [&](const ProvedDisk& proved) { return look_at(machine, proved, deadline); });
+    for (auto& candidate : looks) {
         if (!candidate) return std::unexpected(candidate.error());
         situation.candidates.push_back(std::move(*candidate));
     }

@@ -6,16 +6,14 @@
 #include <sys/sysmacros.h>
 
 #include "agent/sys/blocks.h"
+#include "agent/sys/disk_content.h"
 #include "agent/sys/file_probe.h"
 #include "agent/sys/files.h"
 #include "agent/sys/kernel_log.h"
-#include "agent/sys/lvm_label.h"
 #include "agent/sys/mounter.h"
 #include "agent/sys/nvme.h"
 #include "agent/sys/outstanding.h"
 #include "agent/sys/quiet_nodes.h"
-#include "agent/sys/remains.h"
-#include "agent/sys/signatures.h"
 #include "agent/sys/wire.h"
 
 namespace muster {
@@ -61,52 +59,21 @@ Result<Json> do_log_page(const Json& argument) {
     return Json(std::move(*bytes));
 }
 
-/// Both ends of the disk, as far as they say what its one signature (or none) means.
-Result<Ends> read_ends_for(const BlockSource& source, const std::string& signature) {
-    constexpr std::uint64_t superblock = 4096;
-    if (signature != "xfs" && signature != "ext3" && signature != "ext4") {
-        return read_ends(source);
-    }
-    auto first = read_beginning(source, superblock);
-    if (!first) {
-        return fail(std::move(first.error()));
-    }
-    return Ends{std::move(*first), false};
-}
-
 Result<Json> do_content(const Json& argument) {
-    const auto node = argument.at("node").get<std::string>();
-    auto source = open_blocks(node);
-    if (!source) {
-        return fail(std::move(source.error()));
-    }
-    const auto zeroed = ends_are_zero(*source);
-    if (!zeroed) {
-        return fail(zeroed.error());
-    }
-    const auto signatures = find_signatures(node);
-    if (!signatures) {
-        return fail(signatures.error());
+    const auto content = read_disk_content(argument.at("node").get<std::string>());
+    if (!content) {
+        return fail(content.error());
     }
     Json list = Json::array();
-    for (const auto& one : *signatures) {
+    for (const auto& one : content->signatures) {
         list.push_back(Json{one.type, one.usage, one.label, one.uuid, one.offset});
     }
-    Json content{{"signatures", list},  {"zeroed", *zeroed},  {"lvm_remains", false},
-                 {"unfinished", false}, {"lvm_empty", false}, {"preformatted", false}};
-    if (*zeroed || signatures->size() > 1) {
-        return content;
-    }
-    const auto alone = signatures->empty() ? "" : signatures->front().type;
-    const auto ends = read_ends_for(*source, alone);
-    if (!ends) {
-        return fail(ends.error());
-    }
-    content["lvm_remains"] = alone.empty() && is_cut_short_pvcreate(*ends);
-    content["unfinished"] = alone == "xfs" && is_cut_short_mkfs_xfs(*ends);
-    content["lvm_empty"] = alone == "LVM2_member" && has_empty_lvm_area(ends->first);
-    content["preformatted"] = (alone == "ext3" || alone == "ext4") && is_empty_ext(*ends);
-    return content;
+    return Json{{"signatures", list},
+                {"zeroed", content->zeroed},
+                {"lvm_remains", content->lvm_remains},
+                {"unfinished", content->unfinished},
+                {"lvm_empty", content->lvm_empty},
+                {"preformatted", content->preformatted}};
 }
 
 Result<Json> do_is_claimed(const Json& argument) {
@@ -117,42 +84,12 @@ Result<Json> do_is_claimed(const Json& argument) {
     return Json(*claimed);
 }
 
-/// What vgcreate has just written stands at the beginning; the text of an older group may stand
-/// further on.
-Result<std::optional<LvmLabel>> read_label_of(const BlockSource& source) {
-    constexpr std::uint64_t near = 64 << 10;
-    constexpr std::uint64_t all = 1 << 20;
-    Result<std::optional<LvmLabel>> label;
-    for (const auto length : {near, all}) {
-        const auto beginning = read_beginning(source, length);
-        if (!beginning) {
-            return fail(beginning.error());
-        }
-        label = read_lvm_label(*beginning);
-        if (label) {
-            break;
-        }
-    }
-    return label;
-}
-
 Result<Json> do_volume_group(const Json& argument) {
-    const auto source = open_blocks(argument.at("node").get<std::string>());
-    if (!source) {
-        return fail(source.error());
+    const auto group = read_volume_group(argument.at("node").get<std::string>());
+    if (!group) {
+        return fail(group.error());
     }
-    const auto read = read_label_of(*source);
-    if (!read) {
-        return fail(read.error());
-    }
-    const std::optional<LvmLabel>& label = *read;
-    if (!label || label->empty_area) {
-        return Json("");
-    }
-    if (label->group.empty()) {
-        return fail(Errc::malformed, "an LVM label that does not say of which group");
-    }
-    return Json(label->group);
+    return Json(*group);
 }
 
 Result<Json> do_identify(const Json& argument) {

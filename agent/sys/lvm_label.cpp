@@ -121,9 +121,4 @@ Result<std::optional<LvmLabel>> read_lvm_label(std::string_view disk) {
     return std::nullopt;
 }
 
-bool has_empty_lvm_area(std::string_view disk) {
-    const auto label = read_lvm_label(disk).value_or(std::nullopt);
-    return label && label->empty_area;
-}
-
 } // namespace muster

@@ -28,7 +28,4 @@ struct LvmLabel {
 /// The layout is LVM2's (lib/format_text/layout.h, lib/label/label.h), all of it little-endian.
 [[nodiscard]] Result<std::optional<LvmLabel>> read_lvm_label(std::string_view disk);
 
-/// Its label is there and its metadata area is empty. False where that can't be told.
-[[nodiscard]] bool has_empty_lvm_area(std::string_view disk);
-
 } // namespace muster

@@ -128,7 +128,7 @@ class Reader {
         return {};
     }
 
-    Result<void> take_cost(std::string_view name, double& cost) {
+    Result<Duration> duration(std::string_view name) {
         const auto text = value(name);
         if (!text) return fail(text.error());
         const auto duration = parse_duration(*text);
@@ -138,7 +138,20 @@ class Reader {
                                     "48h, found \"{}\"",
                                     name, *text));
         }
-        cost = seconds(*duration);
+        return *duration;
+    }
+
+    Result<void> take_cost(std::string_view name, double& cost) {
+        const auto found = duration(name);
+        if (!found) return fail(found.error());
+        cost = seconds(*found);
+        return {};
+    }
+
+    Result<void> take_patience() {
+        const auto found = duration("--for");
+        if (!found) return fail(found.error());
+        options_.patience = *found;
         return {};
     }
 
@@ -150,6 +163,7 @@ class Reader {
         }
         if (tunes && name == "--fragment") return take_file(name, options_.fragment);
         if (tunes && name == "--look-cost") return take_cost(name, options_.costs.look);
+        if (name == "--for" && options_.command == "deliver") return take_patience();
         if (tunes && name == "--recreation-cost") return take_cost(name, options_.costs.recreation);
         for (const auto& one : switches) {
             if (one.command == options_.command && one.name == word) {
@@ -243,7 +257,8 @@ std::string usage() {
            "Of the others: 0 all well, 1 something fails or is unknown, 2 as above;\n"
            "deliver: 3 if anything remains; watch: 0 when it was told to stop.\n"
            "deliver --test: sinks that record get a report with the outcome \"test\", those\n"
-           "that act tell what they would do and the permission it needs.\n";
+           "that act tell what they would do and the permission it needs.\n"
+           "deliver --for 10m: for so long it is tried, not for report.deadline.\n";
 }
 
 } // namespace muster

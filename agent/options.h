@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/sys/clock.h"
 #include "agent/sys/log.h"
 #include "agent/sys/result.h"
 #include "agent/tune/looks.h"
@@ -23,13 +24,14 @@ struct Options {
     std::vector<std::string> names;   ///< what follows the command: `probe root ebs`, `tune FILE`
     log::Level log_level = log::Level::info;
     bool json = false;
-    bool if_died = false;          ///< run --if-died
-    std::optional<Milestone> wait; ///< status --wait
-    std::string svg;               ///< --svg FILE of status and tune; "": no picture
-    std::string fragment;          ///< tune --fragment FILE
-    bool by_kind = false;          ///< tune --by-kind
-    tune::Costs costs;             ///< tune --look-cost, --recreation-cost
-    bool test = false;             ///< `deliver --test`
+    bool if_died = false;             ///< run --if-died
+    std::optional<Milestone> wait;    ///< status --wait
+    std::string svg;                  ///< --svg FILE of status and tune; "": no picture
+    std::string fragment;             ///< tune --fragment FILE
+    bool by_kind = false;             ///< tune --by-kind
+    tune::Costs costs;                ///< tune --look-cost, --recreation-cost
+    bool test = false;                ///< `deliver --test`
+    std::optional<Duration> patience; ///< `deliver --for`; none: report.deadline
 };
 
 /// `malformed` with one line that says what is wrong and what was expected.

@@ -26,9 +26,10 @@ struct Delivery {
 /// 15 s that was 8 times what it could take (tests/bench/fleet.cpp).
 inline constexpr Backoff courier_backoff{.base = std::chrono::milliseconds(500),
                                          .cap = std::chrono::seconds(60)};
-/// Those of `muster deliver`: what it has was tried for a minute, so the whole fleet may have it.
+/// Those of `muster deliver`: what it has was tried for a minute, so the whole fleet may have it,
+/// and the endpoint may need minutes for all of it.
 inline constexpr Backoff deliver_backoff{.base = std::chrono::seconds(15),
-                                         .cap = std::chrono::seconds(60)};
+                                         .cap = std::chrono::minutes(5)};
 /// Of one try. `in-progress` is never worth the verdict's time, and a file on a stuck disk can't be
 /// interrupted.
 inline constexpr Duration try_limit = std::chrono::seconds(10);

@@ -23,12 +23,61 @@ constexpr int remains = 3;
 // How soon the end of another process's delivery is noticed.
 constexpr Duration lock_slice = std::chrono::milliseconds(50);
 
+/// A sink, for one entry of the spool. Each try has the sink's lock, so that two processes send
+/// nothing twice and a person need not wait for one that waits; and it sends what the entry is
+/// worth by then.
+class Guarded : public Sink {
+  public:
+    Guarded(Sink& sink, bool acting, const Spool& spool, const SpoolEntry& entry,
+            const Files& files, Clock& clock)
+        : sink_(sink), acting_(acting), spool_(spool), entry_(entry), files_(files), clock_(clock) {
+    }
+
+    [[nodiscard]] std::expected<void, SinkError> deliver(const Message& message,
+                                                         Duration limit) override {
+        const auto deadline = Deadline::in(clock_, limit);
+        const auto lock = take_lock(deadline);
+        if (!lock && lock.error().code == Errc::conflict) {
+            return std::unexpected(
+                SinkError{.error = {Errc::transient, "another process is delivering to the sink: " +
+                                                         lock.error().message}});
+        }
+        if (!spool_.still_has(entry_)) return {}; // another process was quicker
+        if (acting_ && !may_be_acted_on(entry_, here_and_now(files_))) {
+            log::warning("nothing is to be done about it any more, dropped",
+                         {{"name", entry_.name}});
+            spool_.drop(entry_);
+            return {};
+        }
+        auto now = message;
+        if (is_overtaken(entry_, files_)) now.body = superseded(now.body);
+        return sink_.deliver(now, deadline.left(clock_));
+    }
+
+  private:
+    /// Where there is no lock to be had, it is better sent twice than never.
+    [[nodiscard]] Result<Lock> take_lock(Deadline deadline) const {
+        while (true) {
+            auto lock = spool_.lock(entry_.sink);
+            if (lock || lock.error().code != Errc::conflict || deadline.passed(clock_)) return lock;
+            clock_.sleep_until(std::min(clock_.now() + lock_slice, deadline.at));
+        }
+    }
+
+    Sink& sink_;
+    bool acting_;
+    const Spool& spool_;
+    const SpoolEntry& entry_;
+    const Files& files_;
+    Clock& clock_;
+};
+
 /// One sink's reports, in their order.
 class Round {
   public:
     Round(const Spool& spool, const Files& files, Clock& clock, const Config& config,
           const std::string& name, Deadline deadline)
-        : spool_(spool), clock_(clock), deadline_(deadline), name_(name) {
+        : spool_(spool), files_(files), clock_(clock), deadline_(deadline) {
         const auto known = std::ranges::find(config.report.to, name, &SinkConfig::name);
         if (known == config.report.to.end()) {
             log::error("the configuration has no such sink any more", {{"sink", name}});
@@ -43,24 +92,10 @@ class Round {
         }
     }
 
-    void add(const SpoolEntry& entry, const Here& here) {
-        if (acting_ && !may_be_acted_on(entry, here)) {
-            log::warning("nothing is to be done about it any more, dropped",
-                         {{"name", entry.name}});
-            spool_.drop(entry);
-            return;
-        }
-        entries_.push_back(&entry);
-    }
+    void add(const SpoolEntry& entry) { entries_.push_back(&entry); }
 
     void go() {
-        if (!sink_ || entries_.empty()) return;
-        const auto lock = take_lock();
-        if (!lock && lock.error().code == Errc::conflict) {
-            log::error("another process is delivering to the sink",
-                       {{"sink", name_}, {"error", lock.error().message}});
-            return;
-        }
+        if (!sink_) return;
         for (const auto* entry : entries_)
             deliver(*entry);
     }
@@ -75,37 +110,25 @@ class Round {
     }
 
   private:
-    /// Where there is no lock to be had, it is better sent twice than never.
-    [[nodiscard]] Result<Lock> take_lock() const {
-        while (true) {
-            auto lock = spool_.lock(name_);
-            if (lock || lock.error().code != Errc::conflict || deadline_.passed(clock_))
-                return lock;
-            clock_.sleep_until(std::min(clock_.now() + lock_slice, deadline_.at));
-        }
-    }
-
     void deliver(const SpoolEntry& entry) {
-        if (!spool_.still_has(entry)) { // another process was quicker
-            ++delivered_;
-            return;
-        }
         const std::atomic<bool> never = false;
-        const auto delivery = deliver_with_retries(*sink_, entry.message, clock_, deadline_,
+        Guarded sink(*sink_, acting_, spool_, entry, files_, clock_);
+        const auto delivery = deliver_with_retries(sink, entry.message, clock_, deadline_,
                                                    fresh_schedule(deliver_backoff), never);
         if (!delivery.delivered) {
             log::error("not delivered", {{"sink", entry.sink}, {"error", delivery.error}});
             return;
         }
-        spool_.drop(entry);
         ++delivered_;
+        if (!spool_.still_has(entry)) return; // by another process, or nobody wants it any more
+        spool_.drop(entry);
         log::info("delivered", {{"name", entry.name}});
     }
 
     const Spool& spool_;
+    const Files& files_;
     Clock& clock_;
     Deadline deadline_;
-    std::string name_;
     bool acting_ = false;
     std::unique_ptr<Sink> sink_; ///< null where it can't be made
     std::vector<const SpoolEntry*> entries_;
@@ -114,15 +137,15 @@ class Round {
 
 } // namespace
 
-bool empty_spool(const Files& files, Clock& clock, const Config& config, FarSpool* far) {
+bool empty_spool(const Files& files, Clock& clock, const Config& config, Duration patience,
+                 FarSpool* far) {
     const Spool spool(files, far);
     const auto leftovers = read_leftovers(spool, files, clock);
-    const auto here = here_and_now(files);
-    const auto deadline = Deadline::in(clock, config.report.deadline);
+    const auto deadline = Deadline::in(clock, patience);
     std::map<std::string, Round> rounds;
     for (const auto& entry : leftovers.entries) {
         rounds.try_emplace(entry.sink, spool, files, clock, config, entry.sink, deadline)
-            .first->second.add(entry, here);
+            .first->second.add(entry);
     }
     std::vector<std::unique_ptr<Job>> jobs;
     for (auto& [name, round] : rounds)
@@ -156,7 +179,8 @@ int deliver_spool(const Options& options) {
     const auto isolate = make_isolate(*clock);
     if (!isolate) log::error("/var/lib/muster is left out", {{"error", isolate.error().message}});
     auto far = isolate ? std::make_unique<FarSpool>(**isolate, *clock, files) : nullptr;
-    const bool empty = empty_spool(files, *clock, loaded.config, far.get());
+    const auto patience = options.patience.value_or(loaded.config.report.deadline);
+    const bool empty = empty_spool(files, *clock, loaded.config, patience, far.get());
     return empty && isolate ? 0 : remains;
 }
 

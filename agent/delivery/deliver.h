@@ -8,10 +8,10 @@
 
 namespace muster {
 
-/// Brings what is in the spool to its sinks, within the report's deadline: the sinks side by side,
-/// the reports of each in their order. True where nothing remains.
+/// Brings what is in the spool to its sinks, for as long as `patience`: the sinks side by side, the
+/// reports of each in their order. True where nothing remains.
 /// `far`: what survived a reboot; none where it must not be touched.
 [[nodiscard]] bool empty_spool(const Files& files, Clock& clock, const Config& config,
-                               FarSpool* far = nullptr);
+                               Duration patience, FarSpool* far = nullptr);
 
 } // namespace muster

@@ -75,6 +75,11 @@ Here here_and_now(const Files& files) {
     return here;
 }
 
+bool is_overtaken(const SpoolEntry& entry, const Files& files) {
+    const auto latest = latest_verdict(latest_report(files));
+    return latest && makes_void(*latest, statement_of(entry));
+}
+
 bool may_be_acted_on(const SpoolEntry& entry, const Here& here) {
     return is_current_verdict(facts_of(entry.message.body), here);
 }

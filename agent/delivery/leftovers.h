@@ -36,6 +36,9 @@ struct Statement {
 /// `instance_id`: of the firmware, or of this boot's verdict.
 [[nodiscard]] Here here_and_now(const Files& files);
 
+/// Whether this boot's latest verdict makes it void, as it is known now.
+[[nodiscard]] bool is_overtaken(const SpoolEntry& entry, const Files& files);
+
 /// Whether a sink that acts may have it: nothing but a verdict of this very boot that no later one
 /// has made void.
 [[nodiscard]] bool may_be_acted_on(const SpoolEntry& entry, const Here& here);

@@ -45,13 +45,13 @@ struct Fixture {
         REQUIRE(files.write("/run/muster/report.json",
                             json{{"boot_id", boot}, {"sequence", sequence}}.dump()));
     }
-    [[nodiscard]] bool deliver() { return empty_spool(files, clock, config); }
+    [[nodiscard]] bool deliver() { return empty_spool(files, clock, config, 60s); }
     /// With what survived a reboot.
     [[nodiscard]] bool deliver_all() {
         const auto isolate = make_isolate(clock);
         REQUIRE(isolate);
         FarSpool far(**isolate, clock, files);
-        return empty_spool(files, clock, config, &far);
+        return empty_spool(files, clock, config, 60s, &far);
     }
     /// An entry that survived a reboot.
     void put_far(const std::string& boot, unsigned sequence, const std::string& sink,

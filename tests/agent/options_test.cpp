@@ -34,6 +34,9 @@ TEST_CASE("options: commands and their flags, in any order where it is clear") {
         CHECK(parsed({command, "--json"}).json);
     CHECK(parsed({"deliver", "--test"}).test);
     CHECK_FALSE(parsed({"deliver"}).test);
+    CHECK_FALSE(parsed({"deliver"}).patience);
+    CHECK(parsed({"deliver", "--for", "10m"}).patience == std::chrono::minutes(10));
+    CHECK(parsed({"deliver", "--for=90s"}).patience == std::chrono::seconds(90));
     for (const char* command : {"deliver", "config", "watch"})
         CHECK(parsed({command}).command == command);
 }
@@ -112,6 +115,10 @@ TEST_CASE("options: every mistake in one line that says what and where") {
              Row{{"status", "--by-kind"}, "--by-kind for status"},
              Row{{"status", "--svg"}, "--svg: expected a value"},
              Row{{"run", "--test"}, "--test for run"},
+             Row{{"run", "--for", "10m"}, "--for for run"},
+             Row{{"deliver", "--for"}, "--for: expected a value"},
+             Row{{"deliver", "--for", "soon"}, "--for: expected a duration"},
+             Row{{"deliver", "--for=50h"}, "up to 48h"},
          }) {
         const auto options = parse_command_line(words);
         INFO(says);

@@ -102,8 +102,10 @@ class Fleet {
         ++one.errand;
         one.verdict = verdict;
         one.tries = 0;
-        one.deadline = {now_ + (verdict ? defaults.report.deadline
-                                        : defaults.deadline - defaults.report.deadline)};
+        const auto patience = one.spooled ? settings_.timer.patience
+                              : verdict   ? defaults.report.deadline
+                                          : defaults.deadline - defaults.report.deadline;
+        one.deadline = {now_ + patience};
         if (verdict && !one.spooled) verdicts_from_ = std::min(verdicts_from_, now_);
         if (!settings_.naive)
             one.schedule.emplace(one.spooled ? deliver_backoff : courier_backoff, random_());

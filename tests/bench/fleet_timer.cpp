@@ -1,7 +1,10 @@
 #include "tests/bench/fleet_timer.h"
 
+#include <filesystem>
 #include <fstream>
 #include <stdexcept>
+
+#include "agent/config/units.h"
 
 namespace muster::fleet {
 namespace {
@@ -17,6 +20,19 @@ Duration duration_of(const std::string& text) {
     if (unit == "h") each = 3600;
     if (each == 0) throw std::runtime_error("not understood: " + text);
     return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(number * each));
+}
+
+/// What follows "muster deliver --for" in the unit.
+Duration patience_in(const std::string& path) {
+    std::ifstream file(path);
+    constexpr std::string_view before = "ExecStart=/usr/sbin/muster deliver --for ";
+    for (std::string line; std::getline(file, line);) {
+        const auto patience = line.starts_with(before)
+                                  ? parse_duration(std::string_view(line).substr(before.size()))
+                                  : std::nullopt;
+        if (patience) return *patience;
+    }
+    throw std::runtime_error(path + ": expected " + std::string(before) + "DURATION");
 }
 
 } // namespace
@@ -44,6 +60,7 @@ Timer Timer::read(const std::string& path) {
             throw std::runtime_error("the simulation does not know " + key);
         }
     }
+    timer.patience = patience_in(std::filesystem::path(path).replace_extension("service"));
     return timer;
 }
 

@@ -1,5 +1,5 @@
-// When systemd starts `muster deliver`: packaging/systemd/muster-deliver.timer, as systemd reads
-// it.
+// When systemd starts `muster deliver`, and for how long that tries: packaging/systemd/
+// muster-deliver.timer and muster-deliver.service, as systemd reads them.
 #pragma once
 
 #include <optional>
@@ -17,8 +17,10 @@ struct Timer {
     std::optional<Duration> on_inactive;
     Duration random_delay{};
     Duration accuracy = std::chrono::minutes(1); // systemd's default
+    Duration patience{};                         ///< `muster deliver --for`, of the service
 
-    /// Reads the unit's file; throws where it can't, or finds a setting that is not known here.
+    /// Reads UNIT.timer and the service beside it; throws where it can't, or finds a setting that
+    /// is not known here.
     [[nodiscard]] static Timer read(const std::string& path);
 
     /// The next start after `now`. `booted`: the kernel's start. `ended`: the last run of the

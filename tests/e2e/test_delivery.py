@@ -92,6 +92,32 @@ class Spool(Case):
             self.ends(outcome, 0)
         only(simulator.requests())
 
+    @waits(15)
+    def test_one_that_waits_for_long_keeps_nobody_else_waiting(self):
+        simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"})
+        self.ends(machine.run("run"), 3)
+        patient = machine.start("deliver", "--for", "60s")
+        time.sleep(1.5)
+        self.ends(machine.run("deliver"), 3)  # for report.deadline
+        self.assertIsNone(patient.poll(), "report.deadline is not its deadline")
+        simulator.swap({"endpoint": []})
+        self.ends(machine.run("deliver"), 0)
+        self.ends(machine.end(patient), 0)
+        only(simulator.requests())
+
+    @waits(15)
+    def test_what_is_overtaken_while_it_waits_says_so(self):
+        simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"})
+        self.ends(machine.run("run"), 3)
+        patient = machine.start("deliver", "--for", "60s")
+        time.sleep(1)
+        report = machine.read_json("/run/muster/report.json")
+        machine.write("/run/muster/report.json", {**report, "sequence": report["sequence"] + 1})
+        simulator.swap({"endpoint": []})
+        self.ends(machine.end(patient), 0)
+        sent = only(simulator.requests())["json"]
+        self.assertEqual((sent["sequence"], sent["superseded"]), (report["sequence"], True))
+
     @waits(4)
     def test_beside_watch_it_is_sent_once(self):
         simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"})

@@ -69,7 +69,7 @@ fetch_tarball() {
     logged tar -xf "${!tarball_variable}" -C "$work/source" --strip-components=1
 }
 
-# Of what the result depends on, besides what is fetched.
+# key_of WORD...: of what the result depends on, besides what is fetched; with what else it is built.
 key_of() {
     {
         cat "$0" "$here/common.sh"

@@ -26,9 +26,9 @@ std::vector<Ranked> ranked(const Survival& survival) {
 }
 
 /// All waits in order, by number (`rank`, from 0) and by time.
-class Line {
+class Ranking {
   public:
-    explicit Line(const std::vector<Ranked>& all) : all_(all) {}
+    explicit Ranking(const std::vector<Ranked>& all) : all_(all) {}
     [[nodiscard]] double time_of(std::size_t rank) const {
         return std::ranges::upper_bound(all_, rank, {}, &Ranked::until)->at;
     }
@@ -70,14 +70,14 @@ std::vector<Change> changes(const std::vector<Ranked>& all) {
     if (all.empty()) return changes;
     const std::size_t count = all.back().until;
     const auto most = static_cast<std::size_t>(std::pow(static_cast<double>(count), 0.8) / 2);
-    const Line line(all);
+    const Ranking ranking(all);
     std::size_t before = 0;
     for (const auto& here : all) {
         const std::size_t rank = (before + here.until - 1) / 2; // the middle one of this time
         std::size_t k = std::min({most, rank, count - 1 - rank});
-        while (k > 1 && line.crosses_a_gap(here.at, rank, k))
+        while (k > 1 && ranking.crosses_a_gap(here.at, rank, k))
             k /= 2;
-        const double reach = line.reach(here.at, rank, k);
+        const double reach = ranking.reach(here.at, rank, k);
         if (reach > 0) {
             const double slope = here.share / (2 * reach);
             changes.push_back({.at = here.at - reach, .slope = slope});

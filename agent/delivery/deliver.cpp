@@ -115,12 +115,13 @@ class Round {
         Guarded sink(*sink_, acting_, spool_, entry, files_, clock_);
         const auto delivery = deliver_with_retries(sink, entry.message, clock_, deadline_,
                                                    fresh_schedule(deliver_backoff), never);
-        if (!delivery.delivered) {
+        const bool there = spool_.still_has(entry); // no: sent by another, or wanted by nobody
+        if (there && !delivery.delivered) {
             log::error("not delivered", {{"sink", entry.sink}, {"error", delivery.error}});
             return;
         }
         ++delivered_;
-        if (!spool_.still_has(entry)) return; // by another process, or nobody wants it any more
+        if (!there) return;
         spool_.drop(entry);
         log::info("delivered", {{"name", entry.name}});
     }

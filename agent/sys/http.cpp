@@ -109,9 +109,8 @@ std::string tls_hint(CURLcode code, std::string_view why, std::string_view url,
                      const std::string& ca_file) {
     if (code == CURLE_SSL_CACERT_BADFILE) return fmt::format(" ({})", ca_file);
     if (why.find("alert handshake failure") != why.npos)
-        return " (it takes none of our ciphers, which with TLS 1.2 are those of ECDHE, or demands "
-               "a "
-               "client certificate)";
+        return " (it takes none of our ciphers, among which are none of DHE, or demands a client "
+               "certificate)";
     const bool hung_up = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR;
     if (!hung_up || !url.starts_with("https:")) return "";
     return " (a server that demands a client certificate, or does not accept ours, may do so)";

@@ -92,12 +92,17 @@ class Spool(Case):
             self.ends(outcome, 0)
         only(simulator.requests())
 
-    @waits(15)
-    def test_one_that_waits_for_long_keeps_nobody_else_waiting(self):
+    def patient(self):
+        """A delivery that has tried once, and waits."""
         simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"})
         self.ends(machine.run("run"), 3)
         patient = machine.start("deliver", "--for", "60s")
-        time.sleep(1.5)
+        time.sleep(1)
+        return simulator, machine, patient
+
+    @waits(15)
+    def test_one_that_waits_for_long_keeps_nobody_else_waiting(self):
+        simulator, machine, patient = self.patient()
         self.ends(machine.run("deliver"), 3)  # for report.deadline
         self.assertIsNone(patient.poll(), "report.deadline is not its deadline")
         simulator.swap({"endpoint": []})
@@ -107,10 +112,7 @@ class Spool(Case):
 
     @waits(15)
     def test_what_is_overtaken_while_it_waits_says_so(self):
-        simulator, machine = self.pair("endpoint_down", report={"deadline": "1s"})
-        self.ends(machine.run("run"), 3)
-        patient = machine.start("deliver", "--for", "60s")
-        time.sleep(1)
+        simulator, machine, patient = self.patient()
         report = machine.read_json("/run/muster/report.json")
         machine.write("/run/muster/report.json", {**report, "sequence": report["sequence"] + 1})
         simulator.swap({"endpoint": []})

@@ -8,6 +8,8 @@ namespace muster {
 void boot(const World& world, const Config& config, Progress& progress, Deadline deadline) {
     // What needs nobody's answer goes on beside the rest.
     auto root = world.clock.start("root", [&] { check_root(world, config, progress, deadline); });
+    lvm::Scout scout(machine_of(world), deadline);
+    auto ahead = world.clock.start("look ahead", [&] { look_ahead(world, config, scout); });
 
     // Without confirmed metadata nothing is written: who we are is part of the proof.
     MetadataStage metadata(world, config, progress);
@@ -17,7 +19,8 @@ void boot(const World& world, const Config& config, Progress& progress, Deadline
         auto ebs = world.clock.start(
             "ebs", [&] { check_ebs(world, config, known->mapping, writes, progress, deadline); });
 
-        const auto planned = plan_storage(world, config, *known, progress, deadline);
+        world.clock.wait(*ahead);
+        const auto planned = plan_storage(world, config, *known, scout, progress, deadline);
         if (planned && metadata.still_says(*known, deadline))
             apply_plan(world, config, planned->plan, progress, deadline);
         world.clock.wait(*ebs);

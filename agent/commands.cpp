@@ -68,8 +68,9 @@ int show_plan(const Options& options) {
     if (here == nullptr) return bad_configuration;
     const auto world = here->real->world();
     const auto known = MetadataStage(world, here->config, here->progress).confirm(here->deadline);
+    lvm::Scout scout(machine_of(world), here->deadline);
     const auto planned =
-        known ? plan_storage(world, here->config, *known, here->progress, here->deadline)
+        known ? plan_storage(world, here->config, *known, scout, here->progress, here->deadline)
               : std::nullopt;
     if (options.json) {
         Json json = planned ? plan_json(*planned) : Json::object();

@@ -1,9 +1,14 @@
 #include "agent/stages.h"
 
+#include <algorithm>
+#include <functional>
+
 #include "agent/disks.h"
 #include "agent/sys/lock.h"
 #include "lvm/survey.h"
+#include "probes/block_devices.h"
 #include "probes/ebs.h"
+#include "probes/ephemeral.h"
 #include "probes/kernel_evidence.h"
 #include "probes/root_io.h"
 #include "probes/root_volume.h"
@@ -66,6 +71,22 @@ void check_ebs(const World& world, const Config& config, const probes::Mapping& 
 
 namespace {
 
+/// By its own word; what the metadata say of others is still to be confirmed.
+bool is_ephemeral(const Disk& disk) {
+    return disk.model == probes::instance_store_model;
+}
+
+/// Of a Xen disk only the metadata can tell.
+bool may_be_ephemeral(const Disk& disk) {
+    return is_ephemeral(disk) || (disk.model.empty() && disk.mounts.empty());
+}
+
+bool nobody_writes(const World& world) {
+    return Lock::wait_until_free(world.files.real(world.disk_lock).string(), world.clock,
+                                 {world.clock.now()})
+        .has_value();
+}
+
 /// A run before this one may have been killed in the middle of an mkfs that still goes on.
 bool disks_are_quiet(const World& world, const Config& config, Progress& progress,
                      Deadline deadline) {
@@ -79,13 +100,13 @@ bool disks_are_quiet(const World& world, const Config& config, Progress& progres
     return false;
 }
 
-std::optional<lvm::Plan> plan_for(const World& world, const Config& config,
+std::optional<lvm::Plan> plan_for(const World& world, const Config& config, lvm::Scout& scout,
                                   const lvm::Inventory& disks, const std::string& instance_id,
                                   bool may_be_late, Progress& progress, Deadline deadline) {
     StageScope stage(progress, "plan");
     if (!disks_are_quiet(world, config, progress, deadline)) return std::nullopt;
-    const lvm::Machine machine{world.files, world.kernel, world.commands, world.clock};
-    auto situation = lvm::survey(machine, disks, config.ephemeral.layout, instance_id, deadline);
+    auto situation = lvm::survey(machine_of(world), scout, disks, config.ephemeral.layout,
+                                 instance_id, deadline);
     if (!situation) {
         const auto& [reason, message] = situation.error();
         progress.finding(reason == "cannot-tell"
@@ -99,9 +120,17 @@ std::optional<lvm::Plan> plan_for(const World& world, const Config& config,
 
 } // namespace
 
+void look_ahead(const World& world, const Config& config, lvm::Scout& scout) {
+    if (config.ephemeral.expect.never() || !nobody_writes(world)) return;
+    auto disks = probes::read_disks(world.files, world.kernel);
+    if (!disks || std::ranges::none_of(*disks, may_be_ephemeral)) return;
+    std::erase_if(*disks, std::not_fn(is_ephemeral));
+    scout.begin(*disks);
+}
+
 std::optional<PlannedDisks> plan_storage(const World& world, const Config& config,
-                                         const probes::KnownMetadata& known, Progress& progress,
-                                         Deadline deadline) {
+                                         const probes::KnownMetadata& known, lvm::Scout& scout,
+                                         Progress& progress, Deadline deadline) {
     DiskWait wait(world, config, known, progress, deadline);
     while (true) {
         const auto disks = [&] {
@@ -109,8 +138,8 @@ std::optional<PlannedDisks> plan_storage(const World& world, const Config& confi
             return wait.until_whole();
         }();
         if (!disks) return std::nullopt;
-        auto plan = plan_for(world, config, *disks, known.identity.instance_id, !wait.is_over(),
-                             progress, deadline);
+        auto plan = plan_for(world, config, scout, *disks, known.identity.instance_id,
+                             !wait.is_over(), progress, deadline);
         if (!plan) return std::nullopt;
         if (!plan->wait_for_more) return PlannedDisks{disks->ephemeral, std::move(*plan)};
         // As many as expected, and not the ones that our group was made of.

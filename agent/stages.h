@@ -9,10 +9,14 @@
 #include "agent/record.h"
 #include "agent/world.h"
 #include "lvm/plan.h"
+#include "lvm/scout.h"
 #include "lvm/survey.h"
 #include "probes/metadata.h"
 
 namespace muster {
+
+/// What of the world concerns the disks.
+[[nodiscard]] lvm::Machine machine_of(const World& world);
 
 /// How root is mounted, and whether there is room. Its I/O is tried beside the boot job, for as
 /// long as that goes on (probes/root_io.h).
@@ -28,6 +32,10 @@ void look_at_kernel(const World& world, Progress& progress);
 void check_ebs(const World& world, const Config& config, const probes::Mapping& mapping,
                bool writes, Progress& progress, Deadline deadline);
 
+/// Begins to look at the disks that say of themselves that they are ephemeral, and to ask LVM for
+/// its version: nothing of it needs the metadata. Whether they may be written to is decided later.
+void look_ahead(const World& world, const Config& config, lvm::Scout& scout);
+
 /// The disks that are positively ephemeral, and what is to be done with them.
 struct PlannedDisks {
     std::vector<lvm::ProvedDisk> disks;
@@ -38,7 +46,8 @@ struct PlannedDisks {
 /// plans. Too few, or a failed look, is a finding, and there is no plan.
 [[nodiscard]] std::optional<PlannedDisks> plan_storage(const World& world, const Config& config,
                                                        const probes::KnownMetadata& known,
-                                                       Progress& progress, Deadline deadline);
+                                                       lvm::Scout& scout, Progress& progress,
+                                                       Deadline deadline);
 
 /// Carries the plan out, or, in mode "observe", only reports it.
 void apply_plan(const World& world, const Config& config, const lvm::Plan& plan, Progress& progress,

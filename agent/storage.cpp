@@ -11,10 +11,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-lvm::Machine machine_of(const World& world) {
-    return {world.files, world.kernel, world.commands, world.clock};
-}
-
 probes::Finding finding_of(const std::string& subject, const std::string& reason,
                            const std::string& message) {
     return reason == "cannot-tell" ? probes::unknown("ephemeral", subject, message)
@@ -63,6 +59,10 @@ std::expected<Json, lvm::Failure> volume_json(const World& world, const lvm::Pla
 }
 
 } // namespace
+
+lvm::Machine machine_of(const World& world) {
+    return {world.files, world.kernel, world.commands, world.clock};
+}
 
 void report_storage(const World& world, const Config& config, const lvm::Plan& plan,
                     Progress& progress, Deadline deadline) {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "agent/sys/mounts.h"
+#include "lvm/survey.h"
 #include "lvm/tool.h"
 
 namespace muster::lvm {
@@ -11,50 +11,7 @@ namespace {
 
 constexpr Duration mount_limit = std::chrono::seconds(60);
 
-constexpr Duration lock_patience = std::chrono::seconds(60);
-constexpr Duration lock_pause = std::chrono::milliseconds(250);
-
-/// The first line and the last: LVM says what is the matter at the end, mkfs before its usage.
-std::string gist(std::string_view text) {
-    const auto trim = [](std::string_view line) {
-        const auto first = line.find_first_not_of(" \n");
-        if (first == std::string_view::npos) return std::string_view();
-        return line.substr(first, line.find_last_not_of(" \n") - first + 1);
-    };
-    text = trim(text);
-    const auto first = trim(text.substr(0, text.find('\n')));
-    const auto last = trim(text.substr(text.rfind('\n') + 1));
-    return first == last ? std::string(first) : fmt::format("{} ... {}", first, last);
-}
-
 } // namespace
-
-Result<CommandOutput> run_patiently(const Machine& machine, const Command& command,
-                                    Deadline deadline) {
-    const Deadline limit = deadline.clipped(machine.clock, lock_patience);
-    while (true) {
-        auto output = machine.commands.run(command, deadline);
-        if (!output || !is_locked_out(*output) || limit.passed(machine.clock)) return output;
-        machine.clock.sleep_until(machine.clock.now() + lock_pause);
-    }
-}
-
-std::expected<void, Failure> must_run(const Machine& machine, const Command& command,
-                                      Deadline deadline) {
-    const auto output = run_patiently(machine, command, deadline);
-    if (!output) {
-        const auto& error = output.error();
-        if (error.code == Errc::absent)
-            return std::unexpected(Failure{"tool-missing", error.message});
-        return std::unexpected(error.code == Errc::stuck
-                                   ? disk_failure(error)
-                                   : Failure{"assembly-failed", error.message});
-    }
-    if (output->exit_status == 0) return {};
-    return std::unexpected(
-        Failure{"assembly-failed", fmt::format("{}: ended with {}: {}", to_string(command),
-                                               output->exit_status, gist(output->err))});
-}
 
 std::expected<ActiveVolume, Failure> find_volume(const Machine& machine, const Plan& plan,
                                                  const std::string& volume) {

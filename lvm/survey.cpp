@@ -6,18 +6,14 @@
 
 #include "agent/sys/mounts.h"
 #include "agent/sys/side_by_side.h"
-#include "lvm/filesystem.h"
 #include "lvm/judge.h"
 #include "lvm/tool.h"
 
 namespace muster::lvm {
 namespace {
 
-// A healthy disk gives its first and last MiB within milliseconds.
-constexpr Duration look_limit = std::chrono::seconds(20);
 // Of a disk that is not ours: whether it has our group's name is not worth a wait.
 constexpr Duration elsewhere_limit = std::chrono::seconds(2);
-constexpr Duration report_limit = std::chrono::seconds(60);
 
 std::expected<std::vector<Mount>, Failure> read_mounts(const Files& files) {
     const auto text = files.read("/proc/self/mountinfo", 4 << 20);
@@ -33,69 +29,27 @@ bool has_label(const Candidate& candidate) {
     });
 }
 
-std::expected<CommandOutput, Failure> ask(const Machine& machine, const Command& command,
-                                          Deadline deadline) {
-    auto output = run_patiently(machine, command, deadline.clipped(machine.clock, report_limit));
-    if (!output) return std::unexpected(disk_failure(output.error().with("asking LVM")));
-    return std::move(*output);
-}
-
-std::unexpected<Failure> no_answer(std::string_view what, const CommandOutput& output) {
-    return std::unexpected(Failure{"assembly-failed", fmt::format("lvm {} ended with {}: {}", what,
-                                                                  output.exit_status, output.err)});
-}
-
-/// What LVM says of the disks that carry its label. An old one is known by its complaint of an
-/// option: then a machine that is whole costs one call.
-std::expected<Report, Failure> ask_report(const Machine& machine,
-                                          const std::vector<std::string>& nodes, LvmTool& lvm,
-                                          Deadline deadline) {
-    auto output = ask(machine, read_report(lvm, nodes), deadline);
-    if (output && is_unknown_option(*output)) {
-        lvm.old = true;
-        output = ask(machine, read_report(lvm, nodes), deadline);
-    }
-    if (!output) return std::unexpected(output.error());
-    if (output->exit_status != 0) return no_answer("fullreport", *output);
-    auto report = parse_report(output->out);
-    if (!report) return std::unexpected(Failure{"assembly-failed", report.error().message});
-    return std::move(*report);
-}
-
-/// Where nothing carries a label there is nothing to ask but what kind of LVM it is.
-std::expected<void, Failure> learn_version(const Machine& machine, LvmTool& lvm,
-                                           Deadline deadline) {
-    const auto output = ask(machine, ask_version(lvm), deadline);
-    if (!output) return std::unexpected(output.error());
-    if (output->exit_status != 0) return no_answer("version", *output);
-    const auto old = is_old_lvm(output->out);
-    if (!old) return std::unexpected(Failure{"assembly-failed", old.error().message});
-    lvm.old = *old;
-    return {};
-}
-
-std::expected<void, Failure> ask_lvm(const Machine& machine, Situation& situation,
+/// Where a disk carries its label LVM says what that is; else no more than its version is asked.
+std::expected<void, Failure> ask_lvm(const Machine& machine, Scout& scout, Situation& situation,
                                      Deadline deadline) {
     if (situation.candidates.empty()) return {};
     std::vector<std::string> nodes;
     for (const auto& candidate : situation.candidates) {
         if (has_label(candidate)) nodes.push_back(candidate.disk.node);
     }
-    const auto path = find_tool(machine.files, "lvm");
-    if (!path && nodes.empty()) return {};
-    if (!path) {
+    auto tool = scout.tool();
+    if (!tool) return std::unexpected(tool.error());
+    situation.lvm_tool = std::move(*tool);
+    if (nodes.empty()) return {};
+    if (!situation.lvm_tool) {
         return std::unexpected(Failure{
             "tool-missing", "lvm is not installed (package lvm2), and a disk carries its label"});
     }
-    LvmTool lvm{.path = *path};
-    if (nodes.empty()) {
-        if (auto known = learn_version(machine, lvm, deadline); !known) return known;
-    } else {
-        auto report = ask_report(machine, nodes, lvm, deadline);
-        if (!report) return std::unexpected(report.error());
-        situation.lvm = std::move(*report);
-    }
-    situation.lvm_tool = std::move(lvm);
+    const auto text = ask(machine, read_report(*situation.lvm_tool, nodes), deadline);
+    if (!text) return std::unexpected(text.error());
+    auto report = parse_report(*text);
+    if (!report) return std::unexpected(Failure{"assembly-failed", report.error().message});
+    situation.lvm = std::move(*report);
     return {};
 }
 
@@ -140,14 +94,6 @@ std::expected<ActiveVolume, Failure> read_node(const Machine& machine, const std
 
 } // namespace
 
-Failure disk_failure(const Error& error) {
-    switch (error.code) {
-    case Errc::stuck: return {"ephemeral-stuck", error.message};
-    case Errc::io: return {"ephemeral-io-error", error.message};
-    default: return {"cannot-tell", error.message};
-    }
-}
-
 std::expected<std::map<std::string, ActiveVolume>, Failure> read_active(const Machine& machine,
                                                                         const std::string& group) {
     const auto mounts = read_mounts(machine.files);
@@ -168,30 +114,21 @@ std::expected<std::map<std::string, ActiveVolume>, Failure> read_active(const Ma
     return active;
 }
 
-std::expected<DiskContent, Failure> read_content(const Machine& machine, const std::string& node,
-                                                 Deadline deadline) {
-    auto content = machine.kernel.content(node, deadline.clipped(machine.clock, look_limit));
-    if (!content) return std::unexpected(disk_failure(content.error()));
-    return std::move(*content);
-}
-
 namespace {
 
-std::expected<Candidate, Failure> look_at(const Machine& machine, const ProvedDisk& proved,
-                                          Deadline deadline) {
-    const auto& [disk, evidence] = proved;
-    Candidate candidate{.disk = disk, .evidence = evidence};
-    auto content = read_content(machine, disk.node, deadline);
-    if (!content) return std::unexpected(content.error());
-    candidate.content = std::move(*content);
-    // Where something is seen to use it, the question is answered.
-    if (disk.holders.empty() && disk.mounts.empty() && !disk.swap) {
-        const auto claimed =
-            machine.kernel.is_claimed(disk.node, deadline.clipped(machine.clock, look_limit));
-        if (!claimed) return std::unexpected(disk_failure(claimed.error()));
-        candidate.claimed = *claimed;
+std::expected<std::vector<Candidate>, Failure> look_at(const std::vector<ProvedDisk>& proved,
+                                                       Scout& scout) {
+    std::vector<Disk> disks;
+    for (const auto& one : proved)
+        disks.push_back(one.disk);
+    const auto looks = scout.looks(disks);
+    std::vector<Candidate> candidates;
+    for (std::size_t i = 0; i < looks.size(); ++i) {
+        const auto& look = looks[i];
+        if (!look) return std::unexpected(look.error());
+        candidates.push_back({proved[i].disk, proved[i].evidence, look->content, look->claimed});
     }
-    return candidate;
+    return candidates;
 }
 
 /// What else may be a physical volume: the other disks or their partitions, and what is stacked on
@@ -240,18 +177,16 @@ void look_elsewhere(const Machine& machine, const std::vector<Disk>& others, Dea
 
 } // namespace
 
-std::expected<Situation, Failure> survey(const Machine& machine, const Inventory& inventory,
-                                         const GroupLayout& layout, const std::string& instance_id,
-                                         Deadline deadline) {
-    Situation situation{.instance_id = instance_id, .layout = layout};
-    auto looks =
-        side_by_side(machine.clock, "look", inventory.ephemeral,
-                     [&](const ProvedDisk& proved) { return look_at(machine, proved, deadline); });
-    for (auto& candidate : looks) {
-        if (!candidate) return std::unexpected(candidate.error());
-        situation.candidates.push_back(std::move(*candidate));
-    }
-    if (auto asked = ask_lvm(machine, situation, deadline); !asked) {
+std::expected<Situation, Failure> survey(const Machine& machine, Scout& scout,
+                                         const Inventory& inventory, const GroupLayout& layout,
+                                         const std::string& instance_id, Deadline deadline) {
+    auto candidates = look_at(inventory.ephemeral, scout);
+    if (!candidates) return std::unexpected(candidates.error());
+    Situation situation{.instance_id = instance_id,
+                        .layout = layout,
+                        .lvm_tool = {},
+                        .candidates = std::move(*candidates)};
+    if (auto asked = ask_lvm(machine, scout, situation, deadline); !asked) {
         return std::unexpected(asked.error());
     }
     const auto whole_and_ours = [&](const auto& group) {

@@ -104,12 +104,6 @@ Result<bool> is_old_lvm(std::string_view version) {
     return numbers < std::array<unsigned, 3>{2, 3, 12};
 }
 
-bool is_unknown_option(const CommandOutput& output) {
-    constexpr int invalid_command_line = 3; // EINVALID_CMD_LINE of LVM2
-    return output.exit_status == invalid_command_line &&
-           output.err.find("unrecognized option '--devices'") != std::string::npos;
-}
-
 bool is_locked_out(const CommandOutput& output) {
     return output.exit_status != 0 && output.err.find("Can't get lock for") != std::string::npos;
 }

@@ -29,9 +29,6 @@ inline constexpr std::string_view owner_tag = "muster";
 [[nodiscard]] Result<bool> is_old_lvm(std::string_view version);
 [[nodiscard]] Command ask_version(const LvmTool& lvm);
 
-/// An old LVM's answer to an option that it does not know; nothing has been done.
-[[nodiscard]] bool is_unknown_option(const CommandOutput& output);
-
 /// Another LVM command has LVM's own lock; nothing has been done. LVM would wait for it for ever.
 [[nodiscard]] bool is_locked_out(const CommandOutput& output);
 

@@ -1,5 +1,8 @@
 #include "agent/config/expect.h"
 
+#include <algorithm>
+#include <ranges>
+
 #include "agent/config/forms.h"
 
 namespace muster {
@@ -76,6 +79,11 @@ std::optional<ExpectationByType> parse_expectation(const nlohmann::json& value) 
 Expectation ExpectationByType::of(const std::string& instance_type) const {
     const auto found = by_type.find(instance_type);
     return found == by_type.end() ? otherwise : found->second;
+}
+
+bool ExpectationByType::never() const {
+    const auto none = [](const Expectation& one) { return one.kind == Expectation::Kind::none; };
+    return none(otherwise) && std::ranges::all_of(by_type | std::views::values, none);
 }
 
 } // namespace muster

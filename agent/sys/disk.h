@@ -36,6 +36,7 @@ struct Disk {
     bool swap = false;                   ///< it or one of its partitions is swapped to
     /// What could not be read about it, with why. A disk with anything here is never written to.
     std::vector<std::string> unknown;
+    friend bool operator==(const Disk&, const Disk&) = default;
 };
 
 } // namespace muster

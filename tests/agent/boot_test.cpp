@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/boot.h"
+#include "agent/sys/lock.h"
 #include "agent/verdict.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_command.h"
@@ -172,7 +173,7 @@ TEST_CASE("boot: without a token, where that is allowed, is told") {
     CHECK(machine.record.metadata.imdsv1);
 }
 
-TEST_CASE("boot: without metadata no disk is looked at, let alone changed") {
+TEST_CASE("boot: without metadata no disk is changed") {
     struct Row {
         const char* name;
         FakeMetadata::Rule rule;
@@ -213,7 +214,6 @@ TEST_CASE("boot: without metadata no disk is looked at, let alone changed") {
         machine.metadata.rule = rule;
         CHECK(told(machine.boots()) == verdict);
         CHECK(machine.nothing_was_done());
-        CHECK(machine.kernel.was_probed.empty());
         CHECK(machine.record.storage.empty());
         CHECK(machine.clock.elapsed() <= 151s);
     }
@@ -350,6 +350,9 @@ TEST_CASE("boot: a disk of our group may only be late") {
     machine.config.mode = Mode::observe;
     machine.commands.answer_with(
         [](const Command& command) -> std::optional<Result<CommandOutput>> {
+            if (command.argv[1] == "version") {
+                return CommandOutput{.out = "  LVM version:     2.03.16(2) (2022-05-18)\n"};
+            }
             const auto devices = std::ranges::find(command.argv, "--devices");
             REQUIRE(devices != command.argv.end());
             return CommandOutput{.out = report_of_two(*(devices + 1))};
@@ -378,6 +381,69 @@ TEST_CASE("boot: a disk of our group may only be late") {
         CHECK(machine.clock.elapsed() >= 60s);
         const auto first = machine.record.storage["would_change"][0].get<std::string>();
         CHECK(first.starts_with("give up what is left of the volume group muster"));
+    }
+}
+
+TEST_CASE("boot: what needs no metadata is looked at while they are being confirmed") {
+    Machine machine;
+    machine.config.mode = Mode::observe;
+    machine.sysfs.put("/usr/sbin/lvm", "");
+    machine.commands.prints("LVM_SYSTEM_DIR= /usr/sbin/lvm version", "LVM version: 2.03.16(2)\n");
+    // What had been looked at when the metadata was first asked for.
+    std::optional<std::size_t> looked;
+    std::size_t asked = 0;
+    machine.metadata.rule = [&](const std::string&) {
+        if (!looked) {
+            looked = machine.kernel.was_probed.size();
+            asked = machine.commands.ran.size();
+        }
+        return std::nullopt;
+    };
+    SECTION("an ephemeral disk and LVM, once") {
+        machine.ephemeral("nvme1n1");
+        CHECK(told(machine.boots()) == "ready");
+        CHECK(looked == 1);
+        CHECK(asked == 1);
+        CHECK(machine.kernel.was_probed == std::vector<std::string>{"/dev/nvme1n1"});
+        CHECK(machine.commands.ran.size() == 1);
+    }
+    SECTION("what only the metadata can tell of is left alone") {
+        machine.sysfs.disk({.name = "xvdb", .number = {202, 16}, .size = 100 * GiB});
+        machine.kernel.devices["/dev/xvdb"].set(DeviceNumber{202, 16});
+        (void)machine.boots();
+        CHECK(looked == 0);
+        CHECK(asked == 1);
+        CHECK(machine.kernel.was_probed.empty());
+    }
+    SECTION("where EBS is all there is LVM need not be asked") {
+        machine.sysfs.disk({.name = "nvme0n1",
+                            .number = {259, 1},
+                            .size = 100 * GiB,
+                            .model = "Amazon Elastic Block Store",
+                            .serial = "vol1"});
+        machine.kernel.devices["/dev/nvme0n1"].set(DeviceNumber{259, 1});
+        machine.kernel.identities["/dev/nvme0n1"].set(std::string(4096, '\0'));
+        CHECK(told(machine.boots()) == "ready");
+        CHECK(machine.commands.ran.empty());
+    }
+    SECTION("nobody wants disks") {
+        machine.ephemeral("nvme1n1");
+        machine.config.ephemeral.expect.otherwise = {.kind = Expectation::Kind::none};
+        CHECK(told(machine.boots()) == "ready");
+        CHECK(machine.kernel.was_probed.empty());
+        CHECK(machine.commands.ran.empty());
+        machine.config.ephemeral.expect.by_type["m3.large"] = {.kind = Expectation::Kind::any};
+        looked.reset();
+        (void)machine.boots();
+        CHECK(looked == 1);
+    }
+    SECTION("a command of an earlier run still writes") {
+        machine.ephemeral("nvme1n1");
+        const auto path = machine.sysfs.files().real("/run/muster/disks.lock").string();
+        const auto lock = Lock::take(path);
+        REQUIRE(lock);
+        CHECK(told(machine.boots()) == "ephemeral-stuck!");
+        CHECK(machine.kernel.was_probed.empty());
     }
 }
 

@@ -58,8 +58,9 @@ struct Assembly {
                 inventory.others.push_back(known.disk);
             }
         }
-        auto situation = survey(world(), inventory, layout, "i-0abc",
-                                Deadline::in(machine.clock, std::chrono::seconds(300)));
+        const auto deadline = Deadline::in(machine.clock, std::chrono::seconds(300));
+        Scout scout(world(), deadline);
+        auto situation = survey(world(), scout, inventory, layout, "i-0abc", deadline);
         if (!situation) return std::unexpected(situation.error());
         situation->may_be_late = may_be_late;
         return make_plan(*situation);

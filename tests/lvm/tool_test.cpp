@@ -138,11 +138,6 @@ TEST_CASE("tool: which LVM it is") {
     for (const char* version :
          {"", "LVM version:", "  LVM version: new\n", "Library version: 1.2.3"})
         CHECK(is_old_lvm(version).error().code == Errc::malformed);
-    CHECK(is_unknown_option({3, "",
-                             "vgcreate: unrecognized option '--devices'\n  Error during "
-                             "parsing of command line.\n"}));
-    CHECK_FALSE(is_unknown_option({3, "", "/dev/muster: already exists in filesystem\n"}));
-    CHECK_FALSE(is_unknown_option({0, "", "unrecognized option '--devices'"}));
     CHECK(is_locked_out({5, "",
                          "  /run/lock/lvm/V_muster: flock failed: Resource temporarily "
                          "unavailable\n  Can't get lock for muster.\n"}));

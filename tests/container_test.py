@@ -242,10 +242,12 @@ class Container(unittest.TestCase):
         self.configure()
         # The unit as it is, but for how long it tries.
         boot = self.boot("folder=/run/systemd/system/muster-deliver.service.d; mkdir $folder\n"
-                         "sed -n 's/^ExecStart=\\(.*\\) --for 10m$/[Service]\\nExecStart=\\nExecStart=\\1 --for 1s/p' "
+                         "sed -n 's/^ExecStart=\\(.*\\) --for 10m$/[Service]\\nExecStart=\\nExecStart=\\1 --for 3s/p' "
                          "$(systemctl show -P FragmentPath muster-deliver.service) >$folder/soon.conf\n"
                          "systemctl daemon-reload\n"
-                         "systemctl start muster-deliver.service; echo $? >/result/delivered",
+                         "systemctl start muster-deliver.service; echo $? >/result/delivered\n"
+                         "systemctl is-active muster-deliver.service >/result/meanwhile\n"
+                         "while systemctl is-active --quiet muster-deliver.service; do sleep 0.1; done",
                          script={"endpoint": [{"refuse": True}]})
         self.assertEqual(boot.outcomes(), [])
         self.assertEqual(boot.active("muster-ready.target", "application.service", "needs-disks.service"),
@@ -254,6 +256,7 @@ class Container(unittest.TestCase):
             unit = boot.unit(name)
             self.assertEqual((name, unit["Result"], unit["ExecMainStatus"]), (name, "success", "3"))
         self.assertEqual(boot.text("delivered"), "0\n")
+        self.assertEqual(boot.text("meanwhile"), "active\n", "a boot waits for it")
         unit = boot.unit("muster.service")
         self.assertLess(int(boot.unit("application.service")["ExecMainStartTimestampMonotonic"]),
                         int(unit["ExecMainExitTimestampMonotonic"]), "it did not wait for the delivery")

@@ -1,7 +1,15 @@
 # OpenSSL::SSL, OpenSSL::Crypto and CURL::libcurl from packaging/libraries: the same static libraries in every
 # preset, each built once a machine. MUSTER_CROSS: another architecture, by its toolchain file.
+# MUSTER_LIBRARY_FLAGS: instead of those for size. ThreadSanitizer must see the libraries' atomic variables, or
+# what these guard is a race to it.
+set(muster_library_environment)
+if(MUSTER_LIBRARY_FLAGS)
+  string(REPLACE "++" "" muster_c_compiler ${CMAKE_CXX_COMPILER})
+  set(muster_library_environment CC=${muster_c_compiler} MUSTER_LIBRARY_FLAGS=${MUSTER_LIBRARY_FLAGS})
+endif()
 function(muster_build_library name prefix)
-  execute_process(COMMAND ${PROJECT_SOURCE_DIR}/packaging/libraries/${name} ${MUSTER_CROSS}
+  execute_process(COMMAND ${CMAKE_COMMAND} -E env ${muster_library_environment}
+      ${PROJECT_SOURCE_DIR}/packaging/libraries/${name} ${MUSTER_CROSS}
     OUTPUT_VARIABLE found OUTPUT_STRIP_TRAILING_WHITESPACE
     RESULT_VARIABLE status)
   if(NOT status EQUAL 0)

@@ -65,7 +65,11 @@ std::shared_ptr<X509_STORE> trust_store(const std::string& pem) {
 }
 
 void trust_in(void* tls_context, X509_STORE* authorities) {
-    SSL_CTX_set1_cert_store(static_cast<SSL_CTX*>(tls_context), authorities);
+    // Not as its cert_store, though that serves for both: libcurl sets flags of that one in the
+    // middle of a handshake, while another thread may be verifying by ours.
+    auto* context = static_cast<SSL_CTX*>(tls_context);
+    SSL_CTX_set1_verify_cert_store(context, authorities); // the server's certificate
+    SSL_CTX_set1_chain_cert_store(context, authorities);  // completes our own
 }
 
 } // namespace muster

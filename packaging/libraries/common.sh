@@ -20,6 +20,7 @@
 # no exception of ours goes through C.
 c_flags="-Os -ffunction-sections -fdata-sections -fstack-protector-strong -D_FORTIFY_SOURCE=2"
 c_flags+=" -fno-asynchronous-unwind-tables -fno-unwind-tables -fPIC"
+c_flags=${MUSTER_LIBRARY_FLAGS:-$c_flags} # for a sanitizer
 
 say() { printf '%s: %s\n' "$name" "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -74,7 +75,7 @@ key_of() {
     {
         cat "$0" "$here/common.sh"
         "$compiler" --version
-        echo "$arch" "$sysroot" "$@"
+        echo "$arch" "$sysroot" "$c_flags" "$@"
         [[ -z ${!tarball_variable:-} ]] || sha256sum <"${!tarball_variable}"
     } | sha256sum | cut -c1-12
 }

@@ -22,9 +22,10 @@ BINARY = os.environ.get("MUSTER_BINARY", os.path.join(SOURCES, "build", "muster"
 
 
 def of_sanitizer():
-    """Whether AddressSanitizer's allocator is in it: that one keeps what is freed."""
+    """Whether AddressSanitizer's allocator is in it, which keeps what is freed, or ThreadSanitizer's own thread."""
     with open(BINARY, "rb") as file:
-        return b"__asan_init" in file.read()
+        program = file.read()
+    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 # /etc with every entry of the host's as a link, and a muster/ of its own.
@@ -217,7 +218,8 @@ class Machine:
         return boot_id
 
     def start(self, *arguments, env=None, prefix=(), **streams):
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **(env or {})}
+        kept = {name: value for name, value in os.environ.items() if name == "TSAN_OPTIONS"}
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **kept, **(env or {})}
         streams.setdefault("stdout", subprocess.PIPE)
         streams.setdefault("stderr", subprocess.PIPE)
         # Whatever a test configures, it can't power off the machine that it runs on.

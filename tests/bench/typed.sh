@@ -46,7 +46,13 @@ muster() {
     begin
     "$MUSTER" run >/run/muster.out 2>&1 || { fail "muster run"; cat /run/muster.out; }
     end
-    assembly=$(query "$REPORT" 'round(1000 * sum(t["end"] - t["start"] for t in it["timings"] if t["stage"] in ("plan", "assembly")))')
+    assembly=$(stages plan assembly)
+    readings=$(stages metadata)
+}
+
+# stages NAME...: how long these took together, milliseconds
+stages() {
+    query "$REPORT" "round(1000 * sum(t['end'] - t['start'] for t in it['timings'] if t['stage'] in '$*'.split()))"
 }
 
 # Each is first as often as second: what the other leaves in caches is no one's gain.
@@ -58,7 +64,7 @@ for ((pair = 1; pair <= pairs; pair++)); do
         found[$who]="$took $settled"
     done
     order=("${order[1]}" "${order[0]}")
-    echo "PAIR $count ${found[typed]} ${found[muster]} $assembly"
+    echo "PAIR $count ${found[typed]} ${found[muster]} $assembly $readings"
 done
 "$MUSTER" status
 check "measured" true

@@ -70,7 +70,9 @@ Ending follow(Worker& worker, Record& record, Session& session, Clock& clock, in
               probes::RootIo& root) {
     LiveProgress live(clock, session.start());
     // The job keeps its own deadline; a second later we no longer believe that it will.
-    const Deadline limit{session.work_deadline().at + std::chrono::seconds(1)};
+    Deadline limit{session.work_deadline().at + std::chrono::seconds(1)};
+    // Once it has told all, it need not end in peace: a look that nobody needs may hang.
+    constexpr Duration farewell = std::chrono::milliseconds(200);
     // Whoever stops a whole unit signals each of its processes, in no certain order.
     constexpr Duration stopped_with_us = std::chrono::milliseconds(100);
     while (true) {
@@ -90,6 +92,7 @@ Ending follow(Worker& worker, Record& record, Session& session, Clock& clock, in
             const auto event = nlohmann::json::parse(next.message, nullptr, false);
             record.add(event);
             live.show(event, record);
+            if (record.finished) limit = limit.clipped(clock, farewell);
             break;
         }
         case Worker::Event::ended:

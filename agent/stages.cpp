@@ -121,7 +121,8 @@ std::optional<lvm::Plan> plan_for(const World& world, const Config& config, lvm:
 } // namespace
 
 void look_ahead(const World& world, const Config& config, lvm::Scout& scout) {
-    if (config.ephemeral.expect.never() || !nobody_writes(world)) return;
+    // Where they may be none of ours they are left alone until that is known.
+    if (config.ephemeral.expect.may_be_none() || !nobody_writes(world)) return;
     auto disks = probes::read_disks(world.files, world.kernel);
     if (!disks || std::ranges::none_of(*disks, may_be_ephemeral)) return;
     std::erase_if(*disks, std::not_fn(is_ephemeral));

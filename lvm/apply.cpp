@@ -41,7 +41,7 @@ class Applier {
         const auto command =
             create_group(lvm_, plan_.group, step.devices,
                          {std::string(owner_tag), instance_tag(plan_.instance_id)});
-        if (auto made = must_run(machine_, command, deadline_); !made) return made;
+        if (auto made = must_run(machine_, command, deadline_); !made) return blame(made.error());
         for (auto& member : side_by_side(machine_.clock, "look", plan_.disks,
                                          [&](const Disk& disk) { return is_member(disk); })) {
             if (!member) return std::move(member);
@@ -106,6 +106,25 @@ class Applier {
             Failure{"assembly-failed",
                     fmt::format("vgcreate ended well, but {} belongs to {}", disk.node,
                                 group->empty() ? "no volume group" : "the group " + *group)});
+    }
+
+    /// vgcreate refuses a disk that has got a signature since it was looked at: what is on it is
+    /// somebody's, and not to be given up with the machine.
+    Done blame(const Failure& failure) const {
+        const auto contents =
+            side_by_side(machine_.clock, "look", plan_.disks, [&](const Disk& disk) {
+                return read_content(machine_, disk.node, deadline_);
+            });
+        for (std::size_t i = 0; i < contents.size(); ++i) {
+            if (!contents[i] || contents[i]->signatures.empty()) continue;
+            const auto& signature = contents[i]->signatures.front();
+            if (signature.type == "LVM2_member") continue;
+            return std::unexpected(
+                Failure{"ephemeral-foreign-data",
+                        fmt::format("{} has got {} since it was looked at; {}", plan_.disks[i].node,
+                                    describe(signature), failure.message)});
+        }
+        return std::unexpected(failure);
     }
 
     Done there(const std::string& volume) const {

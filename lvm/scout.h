@@ -21,7 +21,8 @@ struct Look {
 /// Looks at disks, side by side, and beside whatever its owner does. It only ever reads.
 class Scout {
   public:
-    /// All that is begun ends by `deadline`, and each look within 20 s of its beginning.
+    /// All that is begun ends by `deadline`. A disk that hangs is given up after `look_limit`, LVM
+    /// after a minute.
     Scout(const Machine& machine, Deadline deadline);
     /// Waits for what was begun.
     ~Scout();
@@ -29,17 +30,21 @@ class Scout {
     Scout& operator=(const Scout&) = delete;
 
     /// Begins to look at the disks, and to ask LVM for its version; returns at once. Not again
-    /// where that was begun already, unless it is two seconds ago, or the disk has changed since.
+    /// where that was begun already, unless it is over and began more than two seconds ago, or the
+    /// disk has changed since.
     void begin(const std::vector<Disk>& disks);
 
-    /// What was seen on each of the disks, in their order: those that were not begun are begun.
+    /// What was seen on each of the disks, in their order: those that were not begun are begun, and
+    /// what went wrong before this call is tried again.
     [[nodiscard]] std::vector<std::expected<Look, Failure>> looks(const std::vector<Disk>& disks);
 
-    /// The machine's LVM, with its version; none where it is not installed.
+    /// The machine's LVM, with its version; none where it is not installed. Asked anew where that
+    /// went wrong before this call.
     [[nodiscard]] std::expected<std::optional<LvmTool>, Failure> tool();
 
   private:
     struct Begun;
+    Begun& start_look(const Disk& disk);
     Begun& begin_look(const Disk& disk);
     void begin_tool();
 
@@ -48,6 +53,7 @@ class Scout {
     std::vector<std::unique_ptr<Begun>> begun_; ///< the latest of a disk comes last
     std::expected<std::optional<LvmTool>, Failure> tool_;
     std::unique_ptr<Job> asks_; ///< LVM
+    Instant asked_;
 };
 
 } // namespace muster::lvm

@@ -33,8 +33,8 @@ struct ExpectationByType {
     std::map<std::string, Expectation> by_type; ///< instance type -> expectation
     Expectation otherwise;                      ///< for every other type
     [[nodiscard]] Expectation of(const std::string& instance_type) const;
-    /// No disk is wanted, whatever the type is.
-    [[nodiscard]] bool never() const;
+    /// For one type at least no disk is wanted.
+    [[nodiscard]] bool may_be_none() const;
 };
 
 struct MetadataConfig {

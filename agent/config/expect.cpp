@@ -81,9 +81,9 @@ Expectation ExpectationByType::of(const std::string& instance_type) const {
     return found == by_type.end() ? otherwise : found->second;
 }
 
-bool ExpectationByType::never() const {
+bool ExpectationByType::may_be_none() const {
     const auto none = [](const Expectation& one) { return one.kind == Expectation::Kind::none; };
-    return none(otherwise) && std::ranges::all_of(by_type | std::views::values, none);
+    return none(otherwise) || std::ranges::any_of(by_type | std::views::values, none);
 }
 
 } // namespace muster

@@ -91,7 +91,9 @@ TEST_CASE("apply: LVM's own question is the second refusal") {
     job.machine.disks.at("nvme2n1").content = {
         .signatures = {{"ext4", "filesystem", "", "", 1080}}};
     const auto done = job.apply(*plan);
-    CHECK(done.reason == "assembly-failed");
+    // Somebody's data, which are not to be given up with the machine.
+    CHECK(done.reason == "ephemeral-foreign-data");
+    CHECK_THAT(done.message, Catch::Contains("/dev/nvme2n1 has got ext4 at offset 1080 since"));
     CHECK_THAT(done.message, Catch::Contains("1 existing signature left on the device"));
     CHECK(job.machine.writes.empty());
 }

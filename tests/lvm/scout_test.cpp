@@ -118,3 +118,39 @@ TEST_CASE("scout: LVM: which one it is, that there is none, that it can't be tol
         CHECK(scouted.fake.ran.empty());
     }
 }
+
+TEST_CASE("scout: what went wrong ahead of time is tried again in time") {
+    Scouted scouted;
+    scouted.machine.fault_at = 0;
+    scouted.machine.fault = Fault::error;
+    SECTION("a look") {
+        const std::vector disks{scouted.disk("nvme1n1")};
+        scouted.scout.begin(disks);
+        scouted.machine.clock.advance(400ms);
+        CHECK(scouted.scout.looks(disks).at(0));
+        CHECK(scouted.asked("content /dev/nvme1n1") == 2);
+    }
+    SECTION("somebody had the disk for a moment") {
+        scouted.machine.fault = Fault::none;
+        scouted.machine.disks.at("nvme1n1").claimed = true;
+        const std::vector disks{scouted.disk("nvme1n1")};
+        scouted.scout.begin(disks);
+        scouted.machine.disks.at("nvme1n1").claimed = false;
+        scouted.machine.clock.advance(400ms);
+        CHECK_FALSE(scouted.scout.looks(disks).at(0)->claimed);
+    }
+    SECTION("LVM") {
+        scouted.scout.begin({});
+        scouted.machine.clock.advance(400ms);
+        CHECK(scouted.scout.tool());
+        CHECK(scouted.asked("version") == 2);
+    }
+    SECTION("but not a disk that hangs") {
+        scouted.machine.fault = Fault::stuck;
+        const std::vector disks{scouted.disk("nvme1n1")};
+        scouted.scout.begin(disks);
+        scouted.machine.clock.advance(400ms);
+        CHECK_FALSE(scouted.scout.looks(disks).at(0));
+        CHECK(scouted.asked("content /dev/nvme1n1") == 1);
+    }
+}

@@ -70,9 +70,10 @@ for mode in ${modes//+/ }; do
         case ${called:+$mode} in
         "") expected=ready ;;
         hang) expected=ephemeral-stuck ;;
-        # What a program that has done its work prints is of no matter, but for LVM's version and report.
-        garbage) expected=$([[ $what == *version ]] && echo assembly-failed || echo ready) ;;
-        *) expected=assembly-failed ;;
+        # What a program that has done its work prints is of no matter.
+        garbage) expected=ready ;;
+        # LVM's version is asked again where that went wrong while the metadata were being confirmed.
+        *) expected=$([[ $what == *version ]] && echo ready || echo assembly-failed) ;;
         esac
         expect_equal "$what: the reason" "$expected" "$reason"
         expect_equal "$what: the exit status" "$([[ $expected == ready ]] && echo 0 || echo 1)" "$status"
@@ -94,3 +95,13 @@ for mode in ${modes//+/ }; do
     expect_equal "$mode of the report: nothing was written" "$before" "$(hash_disks loop0 loop1)"
     check_status "$mode of the report: the next run mends it" 0 run 0 none
 done
+
+# LVM is asked for its version while the metadata are being confirmed. Where these fail nobody waits for its answer.
+umount /mnt/scratch
+stop_simulator
+configure '{ "deadline": "29s", "metadata": { "deadline": "3s" }, "report": { "deadline": "4s" }, "ephemeral": { "expect": 2 } }'
+began=$SECONDS
+run 1 hang
+expect_match "no metadata, and LVM hangs: it was asked" "lvm version" "$(cat /run/called)"
+expect_equal "no metadata, and LVM hangs: the reason" metadata-unavailable "$(query "$REPORT" 'it["reason"]["code"]')"
+check "no metadata, and LVM hangs: the verdict does not wait for it" test $((SECONDS - began)) -le 15

@@ -12,6 +12,7 @@
 #include "agent/metadata.h"
 #include "agent/real_world.h"
 #include "agent/session.h"
+#include "agent/stages.h"
 #include "agent/sys/lock.h"
 #include "agent/sys/log.h"
 #include "agent/sys/notify.h"
@@ -151,10 +152,7 @@ void act_on_failure(const Config& config, const Session& session, const World& w
 /// had better not wait for a processor. A command that was left behind and still writes keeps its
 /// nodes; the next run drops them.
 void tell_udev(const World& world) {
-    if (Lock::wait_until_free(world.files.real(world.disk_lock).string(), world.clock,
-                              {world.clock.now()})) {
-        world.kernel.drop_quiet_nodes();
-    }
+    if (nobody_writes(world)) world.kernel.drop_quiet_nodes();
 }
 
 void print(const Session& session, bool json) {

@@ -81,12 +81,6 @@ bool may_be_ephemeral(const Disk& disk) {
     return is_ephemeral(disk) || (disk.model.empty() && disk.mounts.empty());
 }
 
-bool nobody_writes(const World& world) {
-    return Lock::wait_until_free(world.files.real(world.disk_lock).string(), world.clock,
-                                 {world.clock.now()})
-        .has_value();
-}
-
 /// A run before this one may have been killed in the middle of an mkfs that still goes on.
 bool disks_are_quiet(const World& world, const Config& config, Progress& progress,
                      Deadline deadline) {
@@ -119,6 +113,12 @@ std::optional<lvm::Plan> plan_for(const World& world, const Config& config, lvm:
 }
 
 } // namespace
+
+bool nobody_writes(const World& world) {
+    return Lock::wait_until_free(world.files.real(world.disk_lock).string(), world.clock,
+                                 {world.clock.now()})
+        .has_value();
+}
 
 void look_ahead(const World& world, const Config& config, lvm::Scout& scout) {
     // Where they may be none of ours they are left alone until that is known.

@@ -32,6 +32,9 @@ void look_at_kernel(const World& world, Progress& progress);
 void check_ebs(const World& world, const Config& config, const probes::Mapping& mapping,
                bool writes, Progress& progress, Deadline deadline);
 
+/// No command that writes to disks is under way now, not even one that an earlier run left behind.
+[[nodiscard]] bool nobody_writes(const World& world);
+
 /// Begins to look at the disks that say of themselves that they are ephemeral, and to ask LVM for
 /// its version: nothing of it needs the metadata. Whether they may be written to is decided later.
 void look_ahead(const World& world, const Config& config, lvm::Scout& scout);

@@ -111,6 +111,8 @@ class Applier {
     /// vgcreate refuses a disk that has got a signature since it was looked at: what is on it is
     /// somebody's, and not to be given up with the machine.
     Done blame(const Failure& failure) const {
+        // One that hangs has refused nothing, and a disk that made it hang would do so again.
+        if (failure.reason != "assembly-failed") return std::unexpected(failure);
         const auto contents =
             side_by_side(machine_.clock, "look", plan_.disks, [&](const Disk& disk) {
                 return read_content(machine_, disk.node, deadline_);

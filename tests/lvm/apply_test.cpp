@@ -98,6 +98,17 @@ TEST_CASE("apply: LVM's own question is the second refusal") {
     CHECK(job.machine.writes.empty());
 }
 
+TEST_CASE("apply: after a vgcreate that hangs no disk is looked at any more") {
+    Assembly job(2);
+    job.before_step = [&](const std::string& step) {
+        if (!step.starts_with("create the volume group")) return;
+        job.machine.fault_at = job.machine.calls;
+        job.machine.fault = Fault::stuck;
+    };
+    CHECK(job.run().reason == "ephemeral-stuck");
+    CHECK(job.machine.called.back() == "vgcreate");
+}
+
 TEST_CASE("apply: a disk without a serial is not the same one when its serial can't be read") {
     Assembly job(2);
     job.machine.sysfs.drop("/sys/block/nvme2n1/device/serial");

@@ -8,13 +8,6 @@
 namespace muster {
 namespace {
 
-/// Its first use would read another OpenSSL's openssl.cnf, from a root volume that may hang by
-/// then.
-void start_openssl() {
-    static const int ready = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr);
-    (void)ready;
-}
-
 using Buffer = std::array<unsigned char, EVP_MAX_MD_SIZE>;
 
 std::string text_of(const Buffer& buffer, unsigned size) {
@@ -22,6 +15,16 @@ std::string text_of(const Buffer& buffer, unsigned size) {
 }
 
 } // namespace
+
+void start_openssl() {
+    // Its first use would read another OpenSSL's openssl.cnf, from a root volume that may hang by
+    // then. Nor is it to tidy up when the program ends: a thread may still be hashing, and where
+    // nothing was ever hashed it first makes what it then tidies up, and loses 64 bytes
+    // (ossl_release_default_drbg_ctx of 3.0 takes a zero for an index).
+    static const int ready =
+        OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
+    (void)ready;
+}
 
 std::string sha256(std::string_view data) {
     start_openssl();

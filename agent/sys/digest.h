@@ -6,6 +6,10 @@
 
 namespace muster {
 
+/// Makes OpenSSL ready for this process. The first one who does so decides how it begins and ends:
+/// to be called before libcurl does.
+void start_openssl();
+
 /// 32 bytes.
 [[nodiscard]] std::string sha256(std::string_view data);
 [[nodiscard]] std::string hmac_sha256(std::string_view key, std::string_view data);

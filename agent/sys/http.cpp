@@ -7,6 +7,7 @@
 #include <map>
 #include <unistd.h>
 
+#include "agent/sys/digest.h"
 #include "agent/sys/files.h"
 #include "agent/sys/http_header.h"
 #include "agent/sys/trust.h"
@@ -160,6 +161,7 @@ class CurlClient : public HttpClient {
   public:
     explicit CurlClient(HttpOptions options) : options_(std::move(options)) {
         if (options_.tls) read_certificates();
+        start_openssl();
         static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
         if (ready == CURLE_OK) handle_ = curl_easy_init();
     }

@@ -108,25 +108,35 @@ class Applier {
                                 group->empty() ? "no volume group" : "the group " + *group)});
     }
 
-    /// vgcreate refuses a disk that has got a signature since it was looked at: what is on it is
-    /// somebody's, and not to be given up with the machine.
+    /// vgcreate refuses a disk that has got a signature since it was looked at, or that has become a
+    /// member of another group: what is on it is somebody's, and not to be given up with the
+    /// machine.
     Done blame(const Failure& failure) const {
         // One that hangs has refused nothing, and a disk that made it hang would do so again.
         if (failure.reason != "assembly-failed") return std::unexpected(failure);
-        const auto contents =
-            side_by_side(machine_.clock, "look", plan_.disks, [&](const Disk& disk) {
-                return read_content(machine_, disk.node, deadline_);
-            });
-        for (std::size_t i = 0; i < contents.size(); ++i) {
-            if (!contents[i] || contents[i]->signatures.empty()) continue;
-            const auto& signature = contents[i]->signatures.front();
-            if (signature.type == "LVM2_member") continue;
+        const auto found = side_by_side(machine_.clock, "look", plan_.disks,
+                                        [&](const Disk& disk) { return somebodys(disk); });
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            if (found[i].empty()) continue;
             return std::unexpected(
                 Failure{"ephemeral-foreign-data",
                         fmt::format("{} has got {} since it was looked at; {}", plan_.disks[i].node,
-                                    describe(signature), failure.message)});
+                                    found[i], failure.message)});
         }
         return std::unexpected(failure);
+    }
+
+    /// What is on the disk that is not ours; "" where there is nothing, or it can't be told.
+    std::string somebodys(const Disk& disk) const {
+        const auto content = read_content(machine_, disk.node, deadline_);
+        if (!content || content->signatures.empty()) return "";
+        const auto& signature = content->signatures.front();
+        if (signature.type != "LVM2_member") return describe(signature);
+        // The label alone may be ours: vgcreate writes it before the group.
+        const auto group =
+            machine_.kernel.volume_group(disk.node, deadline_.clipped(machine_.clock, look_limit));
+        if (!group || group->empty() || *group == plan_.group) return "";
+        return fmt::format("a label of the volume group {}", *group);
     }
 
     Done there(const std::string& volume) const {

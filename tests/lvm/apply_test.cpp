@@ -98,6 +98,28 @@ TEST_CASE("apply: LVM's own question is the second refusal") {
     CHECK(job.machine.writes.empty());
 }
 
+TEST_CASE("apply: a disk that became a member of another group is somebody's, too") {
+    for (const auto& [name, reason] : {std::pair{"theirs", "ephemeral-foreign-data"},
+                                       // Not to be told from a vgcreate of ours.
+                                       {"muster", "assembly-failed"}}) {
+        CAPTURE(name);
+        Assembly job(2);
+        const auto plan = job.plan();
+        REQUIRE(plan);
+        job.machine.groups.push_back({.name = name, .uuid = "other", .pvs = {"pv-other"}});
+        auto& disk = job.machine.disks.at("nvme2n1");
+        disk.group = "other";
+        disk.pv = "pv-other";
+        disk.content = {.signatures = {{"LVM2_member", "raid"}}};
+        const auto done = job.apply(*plan);
+        CHECK(done.reason == reason);
+        CHECK_THAT(done.message, Catch::Contains("vgcreate"));
+        if (done.reason == "ephemeral-foreign-data")
+            CHECK_THAT(done.message, Catch::Contains("a label of the volume group theirs since"));
+        CHECK(job.machine.writes.empty());
+    }
+}
+
 TEST_CASE("apply: after a vgcreate that hangs no disk is looked at any more") {
     Assembly job(2);
     job.before_step = [&](const std::string& step) {

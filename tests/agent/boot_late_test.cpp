@@ -1,0 +1,70 @@
+// The boot job: disks that come late.
+#include "tests/agent/boot_machine.h"
+
+using namespace muster;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// LVM's report of our group of two disks, of which those in `devices` are seen.
+std::string report_of_two(const std::string& devices) {
+    std::string pvs;
+    for (const auto& [name, minor] : {std::pair{"nvme1n1", 10}, {"nvme2n1", 20}}) {
+        const bool seen = devices.find(name) != std::string::npos;
+        pvs +=
+            fmt::format(R"({}{{"pv_name":"{}", "pv_uuid":"u{}", "pv_major":"{}", "pv_minor":"{}",)"
+                        R"( "pv_missing":"{}", "pv_in_use":"used"}})",
+                        pvs.empty() ? "" : ",", seen ? name : "[unknown]", minor, seen ? 259 : 0,
+                        seen ? minor : 0, seen ? "" : "missing");
+    }
+    return R"({"report": [{"vg": [{"vg_name":"muster", "vg_uuid":"u", )"
+           R"("vg_tags":"muster,muster.instance=i-0abc", "vg_extent_size":"4194304", )"
+           R"("vg_free_count":"0", "vg_exported":""}], "pv": [)" +
+           pvs +
+           R"(], "lv": [{"lv_name":"scratch", "lv_uuid":"x", "lv_size":"8388608", "lv_active":"", )"
+           R"("lv_tags":"muster.filesystem=xfs"}], "pvseg": [{"pvseg_start":"0"}], )"
+           R"("seg": [{"lv_name":"scratch", "stripes":"2"}]}]})";
+}
+
+} // namespace
+
+TEST_CASE("boot: a disk of our group may only be late") {
+    BootMachine machine;
+    machine.sysfs.put("/usr/sbin/lvm", "");
+    machine.ephemeral("nvme1n1", "LVM2_member");
+    machine.config.mode = Mode::observe;
+    machine.commands.answer_with(
+        [](const Command& command) -> std::optional<Result<CommandOutput>> {
+            if (command.argv[1] == "version") {
+                return CommandOutput{.out = "  LVM version:     2.03.16(2) (2022-05-18)\n"};
+            }
+            const auto devices = std::ranges::find(command.argv, "--devices");
+            REQUIRE(devices != command.argv.end());
+            return CommandOutput{.out = report_of_two(*(devices + 1))};
+        });
+    bool here = false;
+    SECTION("it comes") {
+        machine.kernel.meanwhile = [&] {
+            if (here || machine.clock.elapsed() < 20s) return;
+            here = true;
+            machine.ephemeral("nvme2n1", "LVM2_member");
+        };
+        CHECK(told(machine.boots()) == "ready");
+        CHECK(machine.record.storage["would_change"][0] == "activate the volume group muster");
+        CHECK(machine.clock.elapsed() >= 20s);
+        CHECK(machine.clock.elapsed() < 22s);
+        CHECK(std::ranges::count(machine.record.timings, "late disks", &Stage::name) == 1);
+    }
+    SECTION("it does not") {
+        CHECK(told(machine.boots()) == "ephemeral-missing!");
+        CHECK(machine.clock.elapsed() >= 60s);
+        CHECK(machine.clock.elapsed() < 62s);
+    }
+    SECTION("it does not, and the group is to be rebuilt") {
+        machine.config.ephemeral.layout.on_partial = lvm::PartialGroup::rebuild;
+        CHECK(told(machine.boots()) == "ready");
+        CHECK(machine.clock.elapsed() >= 60s);
+        const auto first = machine.record.storage["would_change"][0].get<std::string>();
+        CHECK(first.starts_with("give up what is left of the volume group muster"));
+    }
+}

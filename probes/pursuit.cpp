@@ -6,7 +6,8 @@ namespace muster::probes {
 namespace {
 
 // Confirming readings are spaced, since two within a millisecond may come from the same wrong
-// moment; not by more, since every launch pays for it: three take half a second at most.
+// moment; not by more, since every launch pays for it: three take half a second at most. At half of
+// it a lie of a tenth of a second would be acted on three times as often (docs/metadata.md).
 constexpr Duration spacing_low = std::chrono::milliseconds(150);
 constexpr Duration spacing_high = std::chrono::milliseconds(250);
 // A reading that failed: capped exponential with full jitter. The service is on this host, so its

@@ -18,9 +18,9 @@ using By = Habit::By;
 
 constexpr Duration patience = 150s; // the default of metadata.deadline
 constexpr Duration span = 5s;       // and of metadata.absence_span
-// Between confirmation and the second look the disks must have stayed the same for 300 ms, and LVM
-// is asked.
-constexpr Duration until_second_look = 350ms;
+// Between confirmation and the second look no more than the plan is made, where as many disks are
+// expected as are there. (Where any number is, they must have stayed the same for 300 ms.)
+constexpr Duration until_second_look = 20ms;
 constexpr Duration second_look = 4 * span + 2s;
 
 // ---- who lies

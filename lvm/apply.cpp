@@ -108,8 +108,8 @@ class Applier {
                                 group->empty() ? "no volume group" : "the group " + *group)});
     }
 
-    /// vgcreate refuses a disk that has got a signature since it was looked at, or that has become a
-    /// member of another group: what is on it is somebody's, and not to be given up with the
+    /// vgcreate refuses a disk that has got a signature since it was looked at, or that has become
+    /// a member of another group: what is on it is somebody's, and not to be given up with the
     /// machine.
     Done blame(const Failure& failure) const {
         // One that hangs has refused nothing, and a disk that made it hang would do so again.

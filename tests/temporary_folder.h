@@ -9,8 +9,8 @@
 namespace muster {
 
 struct TemporaryFolder {
-    TemporaryFolder() {
-        std::string name = "/tmp/muster-test.XXXXXX";
+    explicit TemporaryFolder(const std::string& where = "/tmp") {
+        std::string name = where + "/muster-test.XXXXXX";
         REQUIRE(::mkdtemp(name.data()) != nullptr);
         path = name;
     }

@@ -7,6 +7,7 @@
 #include "agent/delivery/spool.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/temporary_folder.h"
 
 using namespace muster;
 using namespace std::chrono_literals;
@@ -15,20 +16,14 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Fixture {
+struct Fixture : TemporaryFolder {
     Fixture() {
-        std::string name = "/tmp/muster-deliver.XXXXXX";
-        path = ::mkdtemp(name.data());
-        files = Files(path);
         for (const char* sink : {"a", "b"}) {
             config.report.to.push_back({.name = sink,
                                         .type = SinkConfig::Type::file,
                                         .path = std::string("/sinks/") + sink});
         }
     }
-    ~Fixture() { fs::remove_all(path); }
-    Fixture(const Fixture&) = delete;
-    Fixture& operator=(const Fixture&) = delete;
 
     void put(const std::string& boot, unsigned sequence, const std::string& sink,
              Duration age = 1min, const char* outcome = "ready") const {
@@ -89,8 +84,7 @@ struct Fixture {
         fs::create_directories(path / "sinks" / sink / "x");
     }
 
-    fs::path path;
-    Files files{"/"};
+    Files files{path};
     FakeClock clock;
     Config config;
 };

@@ -5,6 +5,7 @@
 #include "agent/delivery/spool.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/temporary_folder.h"
 
 using namespace muster;
 using namespace std::chrono_literals;
@@ -45,18 +46,12 @@ class NoIsolate : public Isolate {
     }
 };
 
-struct Fixture {
+struct Fixture : TemporaryFolder {
     Fixture() {
-        std::string name = "/tmp/muster-far.XXXXXX";
-        path = ::mkdtemp(name.data());
-        files = Files(path);
         auto made = make_isolate(*clock);
         REQUIRE(made);
         isolate = std::move(*made);
     }
-    ~Fixture() { fs::remove_all(path); }
-    Fixture(const Fixture&) = delete;
-    Fixture& operator=(const Fixture&) = delete;
 
     static SpoolEntry entry(unsigned sequence, const std::string& sink = "s") {
         return {.name = Spool::name_of("b", sequence, sink),
@@ -72,8 +67,7 @@ struct Fixture {
         return files.list("/var/lib/muster/" + folder).value_or(std::vector<std::string>{});
     }
 
-    fs::path path;
-    Files files{"/"};
+    Files files{path};
     std::unique_ptr<Clock> clock = make_system_clock();
     std::unique_ptr<Isolate> isolate;
 };

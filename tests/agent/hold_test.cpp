@@ -5,6 +5,7 @@
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_http.h"
+#include "tests/temporary_folder.h"
 
 using namespace muster;
 using namespace std::chrono_literals;
@@ -12,16 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Fixture {
-    Fixture() {
-        std::string name = "/tmp/muster-hold.XXXXXX";
-        path = ::mkdtemp(name.data());
-        files = Files(path);
-    }
-    ~Fixture() { fs::remove_all(path); }
-    Fixture(const Fixture&) = delete;
-    Fixture& operator=(const Fixture&) = delete;
-
+struct Fixture : TemporaryFolder {
     /// With a metadata service that answers so for the listing of the tags.
     Hold look(std::function<Result<HttpResponse>(unsigned tries)> listing) {
         unsigned tries = 0;
@@ -41,8 +33,7 @@ struct Fixture {
         return hold;
     }
 
-    fs::path path;
-    Files files{"/"};
+    Files files{path};
     FakeClock clock;
     HoldConfig config;
     unsigned asked = 0;

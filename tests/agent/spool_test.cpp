@@ -6,6 +6,7 @@
 
 #include "agent/delivery/spool.h"
 #include "tests/catch.h"
+#include "tests/temporary_folder.h"
 
 using namespace muster;
 using namespace std::chrono_literals;
@@ -13,16 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Fixture {
-    Fixture() {
-        std::string name = "/tmp/muster-spool.XXXXXX";
-        path = ::mkdtemp(name.data());
-        files = Files(path);
-    }
-    ~Fixture() { fs::remove_all(path); }
-    Fixture(const Fixture&) = delete;
-    Fixture& operator=(const Fixture&) = delete;
-
+struct Fixture : TemporaryFolder {
     static SpoolEntry entry(const std::string& boot, unsigned sequence, const std::string& sink,
                             int at) {
         return {.name = Spool::name_of(boot, sequence, sink),
@@ -43,8 +35,7 @@ struct Fixture {
             all.push_back(found.name);
         return all;
     }
-    fs::path path;
-    Files files{"/"};
+    Files files{path};
 };
 
 } // namespace
@@ -55,7 +46,7 @@ TEST_CASE_METHOD(Fixture, "spool: what is put in comes out, until it is dropped"
     const auto put = entry("b-1", 7, "scaler", 3);
     CHECK(put.name == "b-1-000007-scaler.json");
     REQUIRE(spool.put(put));
-    struct stat status{};
+    struct stat status {};
     REQUIRE(::stat((path / "run/muster/spool" / put.name).c_str(), &status) == 0);
     CHECK((status.st_mode & 07777) == 0600);
     const auto content = spool.read();
@@ -130,10 +121,9 @@ TEST_CASE_METHOD(Fixture, "spool: the sequence grows from run to run") {
 }
 
 TEST_CASE("spool: two that ask at once get no number twice") {
-    std::string folder = "/dev/shm/muster-spool.XXXXXX"; // a tmpfs, as /run is
-    REQUIRE(::mkdtemp(folder.data()) != nullptr);
-    const Files files(folder);
-    fs::create_directories(folder + "/run/muster");
+    const TemporaryFolder folder("/dev/shm"); // a tmpfs, as /run is
+    const Files files(folder.path);
+    fs::create_directories(folder.path / "run/muster");
     const auto clock = make_system_clock();
     constexpr std::size_t each = 100;
     std::array<std::vector<unsigned>, 3> numbers;
@@ -150,7 +140,6 @@ TEST_CASE("spool: two that ask at once get no number twice") {
     for (const auto& mine : numbers)
         all.insert(mine.begin(), mine.end());
     CHECK(all.size() == numbers.size() * each);
-    fs::remove_all(folder);
 }
 
 TEST_CASE_METHOD(Fixture, "spool: a number is to be had even where its lock is not") {

@@ -11,6 +11,7 @@
 #include "tests/agent/fake_sink.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/temporary_folder.h"
 
 namespace muster {
 
@@ -86,16 +87,10 @@ struct Told {
 };
 
 /// A process that watches, one after the other, and what its sinks were told.
-struct Watched {
-    Watched() {
-        std::string name = "/dev/shm/muster-watch.XXXXXX"; // a tmpfs, as /run is
-        path = ::mkdtemp(name.data());
-        files = Files(path);
+struct Watched : TemporaryFolder {
+    Watched() : TemporaryFolder("/dev/shm") { // a tmpfs, as /run is
         add_sink("scaler");
     }
-    ~Watched() { std::filesystem::remove_all(path); }
-    Watched(const Watched&) = delete;
-    Watched& operator=(const Watched&) = delete;
 
     void add_sink(const std::string& name) {
         config.report.to.push_back({.name = name, .type = SinkConfig::Type::file, .path = "/x"});
@@ -204,8 +199,7 @@ struct Watched {
         return all;
     }
 
-    std::filesystem::path path;
-    Files files{"/"};
+    Files files{path};
     HangingClock clock;
     Config config;
     FakeEyes eyes{clock};

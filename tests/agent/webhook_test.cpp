@@ -7,6 +7,7 @@
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_http.h"
+#include "tests/temporary_folder.h"
 
 using namespace muster;
 using namespace std::chrono_literals;
@@ -42,20 +43,11 @@ struct Fixture {
     HttpRequest request;
 };
 
-struct Folder {
-    Folder() {
-        std::string name = "/tmp/muster-sink.XXXXXX";
-        path = ::mkdtemp(name.data());
-        files = Files(path);
-    }
-    ~Folder() { std::filesystem::remove_all(path); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
+struct Folder : TemporaryFolder {
     void write(const std::string& name, const std::string& text) const {
         std::ofstream(path / name, std::ios::binary) << text;
     }
-    std::filesystem::path path;
-    Files files;
+    Files files{path};
 };
 
 } // namespace
@@ -247,7 +239,7 @@ TEST_CASE("sinks: a file, whole or not at all") {
     REQUIRE(sink);
     CHECK((*sink)->deliver(message, 1s));
     CHECK(folder.files.read("/a/b/report.json") == message.body + "\n");
-    struct stat status{};
+    struct stat status {};
     REQUIRE(::stat((folder.path / "a/b/report.json").c_str(), &status) == 0);
     CHECK((status.st_mode & 07777) == 0600);
 

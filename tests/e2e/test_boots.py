@@ -1,7 +1,7 @@
 """Many boots of one machine: the agent is killed at random moments, and its endpoint and AWS fail at random.
 
 Processes and not one process with a fake clock: what is to be shown is that nothing is lost between two system
-calls, and only SIGKILL comes between those. 50 boots, 1,000 with MUSTER_SOAK; MUSTER_SEED repeats one.
+calls, and only SIGKILL comes between those. 50 boots, or MUSTER_BOOTS; MUSTER_SEED repeats one.
 """
 
 import datetime
@@ -14,7 +14,7 @@ import unittest
 from aws_case import INSTANCE, AwsCase
 from case import waits
 
-BOOTS = 1000 if os.environ.get("MUSTER_SOAK") else 50
+BOOTS = int(os.environ.get("MUSTER_BOOTS") or 50)
 VERDICTS = ("ready", "failed")
 
 

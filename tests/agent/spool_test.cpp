@@ -46,7 +46,7 @@ TEST_CASE_METHOD(Fixture, "spool: what is put in comes out, until it is dropped"
     const auto put = entry("b-1", 7, "scaler", 3);
     CHECK(put.name == "b-1-000007-scaler.json");
     REQUIRE(spool.put(put));
-    struct stat status {};
+    struct stat status{};
     REQUIRE(::stat((path / "run/muster/spool" / put.name).c_str(), &status) == 0);
     CHECK((status.st_mode & 07777) == 0600);
     const auto content = spool.read();

@@ -238,7 +238,7 @@ TEST_CASE("sinks: a file, whole or not at all") {
     REQUIRE(sink);
     CHECK((*sink)->deliver(message, 1s));
     CHECK(folder.files.read("/a/b/report.json") == message.body + "\n");
-    struct stat status {};
+    struct stat status{};
     REQUIRE(::stat((folder.path / "a/b/report.json").c_str(), &status) == 0);
     CHECK((status.st_mode & 07777) == 0600);
 

@@ -38,7 +38,7 @@ TEST_CASE_METHOD(Fixture, "lock: one holder at a time") {
         CHECK_FALSE(Lock::take(file));
     }
     CHECK(Lock::take(file));
-    struct stat status {};
+    struct stat status{};
     REQUIRE(::stat(file.c_str(), &status) == 0);
     CHECK((status.st_mode & 07777) == 0600);
 }

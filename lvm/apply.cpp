@@ -132,7 +132,8 @@ class Applier {
         if (!content || content->signatures.empty()) return "";
         const auto& signature = content->signatures.front();
         if (signature.type != "LVM2_member") return describe(signature);
-        // The label alone may be ours: vgcreate writes it before the group.
+        // The label alone may be ours, and so may one that can't be followed: vgcreate writes the
+        // label before the group, and may have ended in between.
         const auto group =
             machine_.kernel.volume_group(disk.node, deadline_.clipped(machine_.clock, look_limit));
         if (!group || group->empty() || *group == plan_.group) return "";

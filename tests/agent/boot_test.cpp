@@ -130,29 +130,6 @@ TEST_CASE("boot: without metadata no disk is changed") {
     }
 }
 
-TEST_CASE("boot: \"any\" waits for the disk of every controller") {
-    BootMachine machine;
-    machine.sysfs.put("/sys/class/nvme/nvme1/model", instance_storage);
-    SECTION("that never comes") {
-        CHECK(told(machine.boots()) == "ephemeral-missing!");
-        CHECK(machine.nothing_was_done());
-        CHECK(machine.clock.elapsed() > 60s);
-        CHECK(machine.clock.elapsed() < 63s);
-        CHECK_THAT(machine.record.findings.back().message, Catch::Contains("expected 1"));
-    }
-    SECTION("that is not even known for one") {
-        machine.sysfs.drop("/sys/class/nvme/nvme1");
-        machine.sysfs.put("/sys/bus/pci/devices/0000:00:1f.0/vendor", "0x1d0f\n");
-        machine.sysfs.put("/sys/bus/pci/devices/0000:00:1f.0/class", "0x010802\n");
-        CHECK(told(machine.boots()) == "cannot-tell!");
-        CHECK(machine.nothing_was_done());
-    }
-    SECTION("but a number is a number") {
-        machine.config.ephemeral.expect.otherwise = {.kind = Expectation::Kind::at_least};
-        CHECK(told(machine.boots()) == "ready");
-    }
-}
-
 TEST_CASE("boot: more disks than expected are used, and noted") {
     BootMachine machine;
     machine.ephemeral("nvme1n1");
@@ -212,22 +189,6 @@ TEST_CASE("boot: observe takes no step and tells each that it would have taken")
     CHECK(storage["would_change"].size() >= 3);
     CHECK(storage["devices"].size() == 2);
     CHECK_FALSE(storage.contains("changes"));
-}
-
-TEST_CASE("boot: too few disks, too late") {
-    BootMachine machine;
-    machine.ephemeral("nvme1n1");
-    machine.config.ephemeral.expect.otherwise = {.kind = Expectation::Kind::exactly, .count = 2};
-    CHECK(told(machine.boots()) == "ephemeral-missing!");
-    CHECK(machine.nothing_was_done());
-    CHECK(machine.clock.elapsed() >= 60s);
-    CHECK(machine.clock.elapsed() < 63s);
-
-    BootMachine without;
-    without.ephemeral("nvme1n1", "ext4");
-    without.config.ephemeral.expect.otherwise = {.kind = Expectation::Kind::none};
-    CHECK(told(without.boots()) == "ready"); // none is wanted: none is even looked at
-    CHECK(without.kernel.was_probed.empty());
 }
 
 TEST_CASE("boot: what can't be told is neither ready nor no") {

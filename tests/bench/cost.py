@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(SOURCE, "tests", "e2e"))
 
+import targets  # noqa: E402
 from machine import BINARY, Machine, Simulator, configuration  # noqa: E402
 
 RUNS = 5
@@ -104,6 +105,8 @@ def watch_locked():
 
 def say(what, value, unit, target=None):
     verdict = "" if target is None else f"{target:8} {unit:4}{'' if value < target else 'missed'}"
+    if target is not None:
+        targets.note(f"A {what.strip()}, {unit}", value, target, value < target)
     print(f"{what:58} {value:8.1f} {unit:4} {verdict}")
 
 
@@ -116,7 +119,7 @@ def main():
                                             ("https", 80, tls, {"ca_file": f"{folder}/bundle.pem"})):
             own, most, requests = zip(*(run_once(options, sink) for _ in range(RUNS)))
             say(f"run, report over {name}: processor time of its own", statistics.mean(own), "ms", target)
-            say("   memory locked, at most", max(most), "MiB", 14)
+            say(f"   memory locked over {name}, at most", max(most), "MiB", 14)
             say("   requests to a healthy metadata service", max(requests), "")
     say("watch: memory locked", watch_locked(), "MiB", 14)
     say("the program", os.path.getsize(BINARY) / 1e6, "MB", 5)

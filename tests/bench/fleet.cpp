@@ -13,6 +13,7 @@
 #include "agent/svg.h"
 #include "agent/sys/files.h"
 #include "tests/bench/fleet_simulation.h"
+#include "tests/bench/targets.h"
 
 using namespace muster;
 using namespace muster::fleet;
@@ -91,6 +92,12 @@ bool compare(const Scenario& scenario, const std::vector<Settings>& all, unsigne
         if (!how.naive && scenario.outage) {
             const double drained = outcome.took(0.99) / outcome.ideal();
             const bool everything = outcome.delivered.size() == instances;
+            const auto name = fmt::format("C {} instances, {}", instances, scenario.name);
+            note_target(name + ": peak", peak, peak_target, peak < peak_target);
+            note_target(name + ": not delivered",
+                        static_cast<double>(instances - outcome.delivered.size()), 0, everything);
+            note_target(name + ": 99 %, over the ideal", drained, drain_target,
+                        drained <= drain_target);
             good = peak < peak_target && drained <= drain_target && everything;
             fmt::print("    target: a peak under {:g}: {}; all delivered: {}; 99 % within {:g}: "
                        "{}\n",

@@ -14,6 +14,7 @@
 #include "agent/sys/files.h"
 #include "agent/tune/advice.h"
 #include "tests/bench/published.h"
+#include "tests/bench/targets.h"
 
 using namespace muster;
 using namespace muster::tune;
@@ -275,6 +276,11 @@ bool print_overshoots(const Source& source, const std::vector<Named>& all) {
     const bool low = source.target == 0 || ratio <= source.target;
     if (source.target > 0) fmt::print("; at most {:g} of doubling: {}", source.target, met(low));
     fmt::print("\n");
+    const auto name = "B " + source.name;
+    note_target(name + ": looks", ours.looks, doubled.looks, few);
+    note_target(name + ": too late, over the best possible", apart, 1.1, near);
+    if (source.target > 0)
+        note_target(name + ": too late, over doubling", ratio, source.target, low);
     return few && near && low;
 }
 
@@ -293,7 +299,8 @@ bool print_ready(const Source& source, const std::vector<Named>& all) {
         "  target: not later than the best of the others: with a look at 0.1 s {:+.2f} s, {}; "
         "at 0.01 s (the default) {:+.2f} s, {}\n",
         dear.ready - best, met(dear.ready <= best), cheap.ready - best, met(cheap.ready <= best));
-    return cheap.ready <= best;
+    return note_target("B " + source.name + ": until ready, s, beside the best of the others",
+                       cheap.ready, best, cheap.ready <= best);
 }
 
 // ---- the picture

@@ -16,6 +16,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// Somebody else does something while we wait.
+struct SharedClock : FakeClock {
+    void sleep_until(Instant when) override {
+        FakeClock::sleep_until(when);
+        if (meanwhile) meanwhile();
+    }
+    std::function<void()> meanwhile;
+};
+
 struct Fixture : TemporaryFolder {
     Fixture() {
         for (const char* sink : {"a", "b"}) {
@@ -85,7 +94,7 @@ struct Fixture : TemporaryFolder {
     }
 
     Files files{path};
-    FakeClock clock;
+    SharedClock clock;
     Config config;
 };
 
@@ -252,6 +261,16 @@ TEST_CASE_METHOD(Fixture, "deliver: another process that sends to a sink is wait
     }
     CHECK(deliver());
     CHECK(sent("a")["sequence"] == 2);
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "deliver: what another process sent while its lock was waited for is sent") {
+    put("b-1", 2, "a");
+    const auto lock = Spool(files).lock("a");
+    REQUIRE(lock);
+    clock.meanwhile = [&] { fs::remove_all(path / "run/muster/spool"); };
+    CHECK(deliver());
+    CHECK(sent("a").is_null()); // not by us
 }
 
 TEST_CASE_METHOD(Fixture, "deliver: what a sink that acts may have") {

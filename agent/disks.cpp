@@ -29,11 +29,25 @@ lvm::Inventory inventory_of(const std::vector<probes::KnownDisk>& ephemeral,
     return inventory;
 }
 
+/// What the owner calls a volume of his is none of ours, whatever the metadata say.
+probes::Mapping with_owners_claims(probes::Mapping mapping, const Config& config) {
+    if (!config.ebs) return mapping;
+    for (const auto& volume : *config.ebs) {
+        if (!volume.device) continue;
+        constexpr std::string_view folder = "/dev/";
+        mapping.emplace(
+            std::string(probes::owners_claim) + volume.name,
+            volume.device->substr(volume.device->starts_with(folder) ? folder.size() : 0));
+    }
+    return mapping;
+}
+
 } // namespace
 
 DiskWait::DiskWait(const World& world, const Config& config, const probes::KnownMetadata& known,
                    Progress& progress, Deadline deadline)
     : world_(world), progress_(progress), known_(known),
+      mapping_(with_owners_claims(known.mapping, config)),
       expectation_(config.ephemeral.expect.of(known.identity.instance_type)),
       start_(world.clock.now()), limit_(deadline.clipped(world.clock, config.ephemeral.deadline)),
       watch_(world.kernel.watch_blocks()), since_(start_) {}
@@ -56,14 +70,18 @@ Result<DiskWait::Seen> DiskWait::look() {
     if (!controllers) return fail(controllers.error());
     ++polls_;
     Seen seen{.controllers = *controllers};
-    const auto& mapping = known_.mapping;
     for (auto& disk :
-         probes::tell_origins(*disks, mapping, probes::resolve_mapping(world_.kernel, mapping))) {
+         probes::tell_origins(*disks, mapping_, probes::resolve_mapping(world_.kernel, mapping_),
+                              known_.identity.instance_type)) {
         if (disk.origin == probes::Origin::instance_store) {
             seen.ephemeral.push_back(std::move(disk));
         } else if (disk.doubtful) {
             seen.doubtful.push_back(std::move(disk));
         } else {
+            if (disk.mapped.starts_with("ephemeral")) {
+                seen.left_alone.push_back(
+                    fmt::format("{} is left alone: {}", disk.disk.node, disk.evidence));
+            }
             seen.others.push_back(std::move(disk.disk));
         }
     }
@@ -109,10 +127,8 @@ std::optional<lvm::Inventory> DiskWait::until_whole() {
                         .seconds = seconds(world_.clock.now() - start_),
                         .polls = polls_,
                         .outcome = done ? "found" : "gave up"});
-        if (done) {
-            note_more(*seen);
-            return inventory_of(seen->ephemeral, seen->others);
-        }
+        note(*seen);
+        if (done) return inventory_of(seen->ephemeral, seen->others);
         report_too_few(*seen);
         return std::nullopt;
     }
@@ -141,7 +157,16 @@ void DiskWait::report_too_few(const Seen& seen) {
                         "ephemeral disks (see the kernel log for \"nvme\")",
                         seen.controllers.untaken)));
     }
-    if (seen.ephemeral.size() >= needed(seen)) return;
+    if (seen.ephemeral.size() >= needed(seen)) {
+        if (seen.doubtful.empty() && seen.controllers.untaken == 0) {
+            progress_.finding(probes::unknown(
+                "ephemeral", "disks",
+                fmt::format("the disks ({}) had not stood still for {:.1f} s when the time was up, "
+                            "so there may be more of them",
+                            names_of(seen.ephemeral), seconds(stable_for))));
+        }
+        return;
+    }
     progress_.finding(
         probes::failed("ephemeral", "disks", "ephemeral-missing",
                        fmt::format("{} ephemeral disks ({}) after {:.0f} s, expected {}; a new "
@@ -150,14 +175,20 @@ void DiskWait::report_too_few(const Seen& seen) {
                                    seconds(world_.clock.now() - start_), needed(seen))));
 }
 
-void DiskWait::note_more(const Seen& seen) {
+/// What changes no verdict, and should be known.
+void DiskWait::note(const Seen& seen) {
+    const auto tell = [&](const std::string& what) {
+        auto finding = probes::pass("ephemeral", "disks", what);
+        finding.gating = false;
+        progress_.finding(finding);
+    };
+    for (const auto& text : seen.left_alone)
+        tell(text);
     const auto found = seen.ephemeral.size();
-    if (expectation_.kind != Expectation::Kind::exactly || found <= expectation_.count) return;
-    auto note = probes::pass("ephemeral", "disks",
-                             fmt::format("{} ephemeral disks ({}), expected {}: all are used",
-                                         found, names_of(seen.ephemeral), expectation_.count));
-    note.gating = false;
-    progress_.finding(note);
+    if (expectation_.kind == Expectation::Kind::exactly && found > expectation_.count) {
+        tell(fmt::format("{} ephemeral disks ({}), expected {}: all are used", found,
+                         names_of(seen.ephemeral), expectation_.count));
+    }
 }
 
 } // namespace muster

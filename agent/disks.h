@@ -38,6 +38,8 @@ class DiskWait {
         std::vector<probes::KnownDisk> ephemeral;
         std::vector<probes::KnownDisk> doubtful; ///< may be ephemeral, and nobody can tell
         std::vector<Disk> others;
+        std::vector<std::string>
+            left_alone; ///< what the mapping alone calls ephemeral, and why not
         probes::Controllers controllers;
         [[nodiscard]] std::vector<std::string> names() const;
     };
@@ -46,11 +48,12 @@ class DiskWait {
     [[nodiscard]] std::size_t needed(const Seen& seen) const;
     [[nodiscard]] bool is_whole(const Seen& seen) const;
     void report_too_few(const Seen& seen);
-    void note_more(const Seen& seen);
+    void note(const Seen& seen);
 
     const World& world_;
     Progress& progress_;
     const probes::KnownMetadata& known_;
+    const probes::Mapping mapping_; ///< with what the owner says of his own volumes
     Expectation expectation_;
     Instant start_;
     Deadline limit_;

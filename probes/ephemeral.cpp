@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <optional>
 
 #include "probes/block_devices.h"
+#include "probes/instance_types.h"
 
 namespace muster::probes {
 namespace {
@@ -39,6 +41,10 @@ bool is_ephemeral(std::string_view name) {
     return name.starts_with("ephemeral");
 }
 
+bool is_of_owner(std::string_view name) {
+    return name.starts_with(owners_claim);
+}
+
 /// An entry may lead anywhere: then the one entry that leads here would not be the only one.
 const MappedNumbers::value_type* unresolved(const MappedNumbers& numbers) {
     const auto found =
@@ -56,21 +62,54 @@ KnownDisk by_model(const Disk& disk) {
             ""};
 }
 
-/// A disk without a model: only the mapping can tell.
-KnownDisk by_mapping(const Disk& disk, const Mapping& mapping, const MappedNumbers& numbers) {
+/// Why no ephemeralN entry can mean a disk without a model here; "" where it can. The mapping is an
+/// upper bound: it names ephemeral disks that the machine never had, those of the type it was
+/// before it was resized, and none of the volumes that are attached after the start. So a volume
+/// may stand at the name of a disk that does not exist.
+std::string no_proof(const std::vector<Disk>& disks, std::string_view instance_type) {
+    if (std::ranges::find(disks, instance_store_model, &Disk::model) != disks.end()) {
+        return "the machine's ephemeral disks have a model, and this one has none";
+    }
+    if (has_store_without_model(instance_type)) return "";
+    return fmt::format("no {} has an ephemeral disk without a model", instance_type);
+}
+
+/// Why the disk is none of ours, whichever of the entries lead to it.
+std::optional<KnownDisk> not_ours(const Disk& disk, const Mapping& mapping,
+                                  const std::vector<std::string>& names,
+                                  const std::string& why_not) {
     if (const auto named = partitions_named(disk, mapping); !named.empty()) {
-        return {
+        return KnownDisk{
             disk, Origin::unknown,
             fmt::format("a partition of it is what the mapping calls {}", fmt::join(named, ", ")),
             ""};
     }
+    if (const auto owners = std::ranges::find_if(names, is_of_owner); owners != names.end()) {
+        return KnownDisk{
+            disk, Origin::ebs,
+            fmt::format("the configuration says that {} is \"{}\"", *owners, mapping.at(*owners)),
+            ""};
+    }
+    if (!why_not.empty() && std::ranges::any_of(names, is_ephemeral)) {
+        return KnownDisk{
+            disk, Origin::unknown,
+            fmt::format("the mapping calls it {}, but {}", fmt::join(names, ", "), why_not),
+            names.front()};
+    }
+    return std::nullopt;
+}
+
+/// A disk without a model: only the mapping can tell, where it can at all.
+KnownDisk by_mapping(const Disk& disk, const Mapping& mapping, const MappedNumbers& numbers,
+                     const std::string& why_not) {
     const auto names = names_of(disk, numbers);
+    if (auto known = not_ours(disk, mapping, names, why_not)) return *known;
     const bool claimed = std::ranges::any_of(names, is_ephemeral);
     if (const auto* lost = unresolved(numbers)) {
         return {disk, Origin::unknown,
                 fmt::format("where the mapping {} leads can't be told: {}", lost->first,
                             lost->second.error().message),
-                "", claimed || is_ephemeral(lost->first)};
+                "", claimed || (why_not.empty() && is_ephemeral(lost->first))};
     }
     if (names.empty()) return {disk, Origin::unknown, "no model, and no mapping names it", ""};
     if (names.size() > 1) {
@@ -90,8 +129,9 @@ KnownDisk by_mapping(const Disk& disk, const Mapping& mapping, const MappedNumbe
     return {disk, name.starts_with("ebs") ? Origin::ebs : Origin::unknown, evidence, name};
 }
 
-KnownDisk tell_origin(const Disk& disk, const Mapping& mapping, const MappedNumbers& numbers) {
-    auto known = disk.model.empty() ? by_mapping(disk, mapping, numbers) : by_model(disk);
+KnownDisk tell_origin(const Disk& disk, const Mapping& mapping, const MappedNumbers& numbers,
+                      const std::string& why_not) {
+    auto known = disk.model.empty() ? by_mapping(disk, mapping, numbers, why_not) : by_model(disk);
     // What could not be read may be just what would prove it.
     if (known.origin == Origin::unknown && !disk.unknown.empty()) {
         known.evidence = disk.unknown.front();
@@ -110,11 +150,12 @@ MappedNumbers resolve_mapping(Kernel& kernel, const Mapping& mapping) {
 }
 
 std::vector<KnownDisk> tell_origins(const std::vector<Disk>& disks, const Mapping& mapping,
-                                    const MappedNumbers& numbers) {
+                                    const MappedNumbers& numbers, std::string_view instance_type) {
+    const auto why_not = no_proof(disks, instance_type);
     std::vector<KnownDisk> known;
     known.reserve(disks.size());
     for (const auto& disk : disks)
-        known.push_back(tell_origin(disk, mapping, numbers));
+        known.push_back(tell_origin(disk, mapping, numbers, why_not));
     return known;
 }
 

@@ -15,6 +15,10 @@ namespace muster::probes {
 inline constexpr std::string_view instance_store_model = "Amazon EC2 NVMe Instance Storage";
 inline constexpr std::string_view ebs_model = "Amazon Elastic Block Store";
 
+/// What the entries' names begin with that are added to the mapping for the owner's own volumes:
+/// "ebs.data" (the service's are "ebs1").
+inline constexpr std::string_view owners_claim = "ebs.";
+
 enum class Origin {
     instance_store, ///< positively ephemeral; the only kind that is ever written to
     ebs,
@@ -35,10 +39,14 @@ struct KnownDisk {
 using MappedNumbers = std::map<std::string, Result<std::vector<DeviceNumber>>>;
 
 /// Pure. A disk is ephemeral by its NVMe model; or, where it has no model at all (Xen), by a
-/// confirmed ephemeralN mapping of a name that no other entry claims. Never by subtraction ("every
-/// disk that is not EBS": toil pull request 2253 formatted a root volume so), never by name alone.
-[[nodiscard]] std::vector<KnownDisk>
-tell_origins(const std::vector<Disk>& disks, const Mapping& mapping, const MappedNumbers& numbers);
+/// confirmed ephemeralN mapping of a name that no other entry claims, the owner's (`owners_claim`)
+/// included, on a machine of a type that has such disks and none with a model. Never by
+/// subtraction ("every disk that is not EBS": toil pull request 2253 formatted a root volume so),
+/// never by name alone.
+[[nodiscard]] std::vector<KnownDisk> tell_origins(const std::vector<Disk>& disks,
+                                                  const Mapping& mapping,
+                                                  const MappedNumbers& numbers,
+                                                  std::string_view instance_type);
 
 /// The mapping's names, looked up on this machine.
 [[nodiscard]] MappedNumbers resolve_mapping(Kernel& kernel, const Mapping& mapping);

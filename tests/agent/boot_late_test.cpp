@@ -43,6 +43,49 @@ TEST_CASE("boot: too few disks, too late") {
     CHECK(without.kernel.was_probed.empty());
 }
 
+TEST_CASE("boot: whenever the time is up, disks that are not joined are not passed over") {
+    for (Duration deadline = 100ms; deadline < 3s; deadline += 20ms) {
+        CAPTURE(seconds(deadline));
+        BootMachine machine; // without LVM, so nothing can be made of the disk
+        machine.ephemeral("nvme1n1");
+        CHECK(told(machine.boots(deadline)) != "ready");
+    }
+}
+
+TEST_CASE("boot: a volume at the name of an ephemeral disk that is not there is left alone") {
+    BootMachine machine;
+    machine.metadata.tree[probes::mapping_path] = "ami\nephemeral4\nroot";
+    machine.metadata.tree[probes::mapping_path + "ephemeral4"] = "sdf";
+    machine.sysfs.disk({.name = "xvdf", .number = {202, 80}, .size = 100 * GiB});
+    machine.kernel.devices["/dev/xvdf"].set(DeviceNumber{202, 80});
+    machine.kernel.contents["/dev/xvdf"].set(DiskContent{.zeroed = true});
+    machine.kernel.claims["/dev/xvdf"].set(false);
+    const auto said = [&](const std::string& what) {
+        return std::ranges::any_of(machine.record.findings, [&](const auto& finding) {
+            return finding.message.find(what) != std::string::npos;
+        });
+    };
+    SECTION("where the type has no such disks") {
+        auto& identity = machine.metadata.tree[probes::identity_path];
+        identity.replace(identity.find("m3.large"), 8, "m4.large");
+        CHECK(told(machine.boots()) == "ready");
+        CHECK(said("/dev/xvdf is left alone: the mapping calls it ephemeral4, but no m4.large"));
+        CHECK(machine.nothing_was_done());
+    }
+    SECTION("where the owner says that it is his") {
+        machine.kernel.reads["/dev/xvdf"].set(1ms);
+        machine.config.ebs = std::vector{
+            EbsVolume{.name = "data", .device = "/dev/sdf", .volume_id = {}, .min_size = {}}};
+        (void)machine.boots();
+        CHECK(machine.nothing_was_done());
+        CHECK_FALSE(said("lvm is not installed"));
+    }
+    SECTION("else it is believed") {
+        CHECK(told(machine.boots()) == "tool-missing");
+        CHECK(said("lvm is not installed"));
+    }
+}
+
 namespace {
 
 /// LVM's report of our group of two disks, of which those in `devices` are seen.

@@ -35,6 +35,7 @@ struct Assembly {
     FakeLvm lvm{machine};
     GroupLayout layout{.volumes = {VolumeLayout{.name = "scratch"}}};
     probes::Mapping mapping;
+    std::string instance_type = "m1.xlarge"; ///< has ephemeral disks without a model
     bool may_be_late = false;
     std::function<void(const std::string& step)> before_step;
 
@@ -50,8 +51,8 @@ struct Assembly {
         const auto disks = probes::read_disks(machine.sysfs.files(), machine);
         if (!disks) return std::unexpected(Failure{"cannot-tell", disks.error().message});
         Inventory inventory;
-        for (const auto& known :
-             probes::tell_origins(*disks, mapping, probes::resolve_mapping(machine, mapping))) {
+        for (const auto& known : probes::tell_origins(
+                 *disks, mapping, probes::resolve_mapping(machine, mapping), instance_type)) {
             if (known.origin == probes::Origin::instance_store) {
                 inventory.ephemeral.push_back({known.disk, known.evidence});
             } else {

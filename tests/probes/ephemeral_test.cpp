@@ -20,8 +20,9 @@ Disk nvme(std::string_view model) {
     return disk;
 }
 
-KnownDisk tell(const Disk& disk, const Mapping& mapping, const MappedNumbers& numbers) {
-    const auto known = tell_origins({disk}, mapping, numbers);
+KnownDisk tell(const Disk& disk, const Mapping& mapping, const MappedNumbers& numbers,
+               const char* instance_type = "m1.xlarge") {
+    const auto known = tell_origins({disk}, mapping, numbers, instance_type);
     REQUIRE(known.size() == 1);
     CHECK_FALSE(known.front().evidence.empty());
     return known.front();
@@ -60,6 +61,38 @@ TEST_CASE("origin: without a model, by the one mapping that names it") {
           Origin::unknown);
     CHECK(tell(disk, {{"ephemeral0", "sdb"}}, {{"ephemeral0", Numbers{{8, 16}}}}).origin ==
           Origin::unknown);
+}
+
+TEST_CASE("origin: where no such disk can be, a mapping proves nothing") {
+    // Metadata list ephemeral disks that never were; a volume attached at such a name is no ebsN.
+    const auto disk = xen("xvdf", 80);
+    const Mapping mapping{{"ephemeral4", "sdf"}};
+    const MappedNumbers numbers{{"ephemeral4", Numbers{{202, 80}}}};
+    for (const char* type : {"m1.small", "m3.xlarge", "d2.8xlarge", "x1e.32xlarge", "h1.2xlarge"}) {
+        CAPTURE(type);
+        CHECK(tell(disk, mapping, numbers, type).origin == Origin::instance_store);
+    }
+    for (const char* type : {"i3.4xlarge", "f1.2xlarge", "t2.micro", "m4.large", "m5d.large", "m",
+                             "m10.large", "", "M1.SMALL"}) {
+        CAPTURE(type);
+        const auto known = tell(disk, mapping, numbers, type);
+        CHECK(known.origin == Origin::unknown);
+        CHECK_FALSE(known.doubtful); // it is certain that it is none of ours
+        CHECK(known.mapped == "ephemeral4");
+        CHECK_THAT(known.evidence, Catch::Contains("ephemeral4") && Catch::Contains(type));
+    }
+    const auto all = tell_origins({nvme(instance_store_model), disk}, mapping, numbers, "m1.small");
+    CHECK(all[0].origin == Origin::instance_store);
+    CHECK(all[1].origin == Origin::unknown);
+    CHECK_THAT(all[1].evidence, Catch::Contains("have a model"));
+}
+
+TEST_CASE("origin: what the owner calls his volume is none of ours") {
+    const auto known = tell(xen("xvdf", 80), {{"ephemeral4", "sdf"}, {"ebs.data", "sdf"}},
+                            {{"ephemeral4", Numbers{{202, 80}}}, {"ebs.data", Numbers{{202, 80}}}});
+    CHECK(known.origin == Origin::ebs);
+    CHECK_FALSE(known.doubtful);
+    CHECK_THAT(known.evidence, Catch::Contains("ebs.data"));
 }
 
 TEST_CASE("origin: a disk that two entries claim is nobody's") {

@@ -86,4 +86,12 @@ mkdir /dev/muster
 refused assembly-failed "/dev/muster is there.*rm -r /dev/muster"
 rmdir /dev/muster
 stop_simulator
+
+# ---- the mapping names disks that this type of machine never has --------------------------------------
+start_simulator --script healthy --set instance.instance-type=m4.large
+row "volumes at the names of disks that are not there" "$WIPE"
+refused ephemeral-missing "0 ephemeral disks .* expected 3"
+expect_match "$ROW: they are named" "loop1 is left alone: the mapping calls it ephemeral1, but no m4.large has" \
+    "$(query "$REPORT" '" ".join(f["message"] for f in it["findings"])')"
+stop_simulator
 check "the end" true

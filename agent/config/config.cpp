@@ -16,9 +16,16 @@ struct CheckedLayer {
     std::vector<Mistake> mistakes;
     bool readable = false;
     Json merged; ///< the layers up to this one, with the defaults
+    Json own = Json::object();
 
     [[nodiscard]] bool is_wrong() const {
         return !std::ranges::all_of(mistakes, &Mistake::unknown_key);
+    }
+    [[nodiscard]] bool is_wrong_in(const std::string& section) const {
+        return std::ranges::any_of(mistakes, [&](const Mistake& mistake) {
+            return !mistake.unknown_key &&
+                   (mistake.key == section || mistake.key.starts_with(section + "."));
+        });
     }
 };
 
@@ -39,6 +46,7 @@ std::vector<CheckedLayer> check_layers(const KeyTable& table,
             std::ranges::move(check_layer(table, layer.file, *parsed.document),
                               std::back_inserter(result.mistakes));
             document.merge_patch(*parsed.document);
+            result.own = std::move(*parsed.document);
         }
         result.merged = with_defaults(table, document);
         checked.push_back(std::move(result));
@@ -87,6 +95,22 @@ const CheckedLayer& last_sound(const KeyTable& table, const std::vector<CheckedL
         --sound;
     }
     return *sound;
+}
+
+/// What can be gone by: all layers; or those before the first wrong one, and of that one the
+/// sections in which nothing is wrong. Most machines have one file, and a mistake among its volumes
+/// must not take away the sinks that are to hear of it.
+Json sound_part(const KeyTable& table, const std::vector<CheckedLayer>& checked) {
+    const auto first_wrong = std::ranges::find_if(checked, &CheckedLayer::is_wrong);
+    if (first_wrong != checked.end()) {
+        Json part = std::prev(first_wrong)->merged;
+        for (const auto& [section, value] : first_wrong->own.items()) {
+            if (!first_wrong->is_wrong_in(section)) part.merge_patch({{section, value}});
+        }
+        part = with_defaults(table, part);
+        if (broken_rules(table, part).empty()) return part;
+    }
+    return last_sound(table, checked).merged;
 }
 
 /// Nobody knows what an unknown key under `ephemeral` was to say about the disks, and no more what
@@ -152,8 +176,8 @@ LoadedConfig load_config(const std::vector<ConfigLayer>& layers) {
     const KeyTable table;
     auto checked = check_layers(table, layers);
     check_rules(table, layers, checked);
-    const auto& sound = last_sound(table, checked);
-    LoadedConfig result{to_config(sound.merged), in_table_order(table, sound.merged), {}};
+    const auto sound = sound_part(table, checked);
+    LoadedConfig result{to_config(sound), in_table_order(table, sound), {}};
     for (auto& layer : checked) {
         std::ranges::move(layer.mistakes, std::back_inserter(result.mistakes));
     }

@@ -132,8 +132,9 @@ Keys ebs() {
     return {
         {"ebs", Node::map, named(), "null",
          "The EBS volumes that were promised, by a name of yours. Unset: every confirmed `ebsN` "
-         "mapping is expected. `{}`: none is."},
-        {"ebs.*", Node::entry, names(), "", "One volume: `device`, `volume_id` or both."},
+         "mapping is expected: those of the launch or the last start, not what was attached "
+         "later. `{}`: none is."},
+        {"ebs.*", Node::entry, names(), "", "One volume: `device`, `volume_id` or both. On Xen (no serials) its `device` must be given."},
         {"ebs.*.device", Node::value,
          kinds::form("a device name such as \"/dev/sdf\"", device_complaint), "null",
          "Its name in the block-device mapping.", R"("/dev/sdf")"},
@@ -170,7 +171,7 @@ Keys root_and_checks() {
         {"checks.*", Node::entry, names(), "", "One program. Exit status 0 is a pass."},
         {"checks.*.command", Node::value, kinds::command(), "",
          "The program and its arguments; no shell. No place for secrets.",
-         R"(["/usr/sbin/nginx", "-t"])"},
+         R"(["/usr/local/sbin/app", "--check-config"])"},
         {"checks.*.deadline", Node::value, deadline(), R"("30s")",
          "It is ended then, and has failed."},
         {"checks.*.required", Node::value, kinds::boolean(), "true",
@@ -282,7 +283,8 @@ Keys afterwards() {
          "How long before that; up to half of it more by chance, so that a fleet does not go in "
          "one second."},
         {"hold", Node::section, section(), "{}",
-         "While held: no ABANDON, not unhealthy, no power-off; heartbeats go on."},
+         "While held a failed machine is approved (its hook gets CONTINUE, its stack SUCCESS), and is "
+         "neither marked unhealthy nor powered off."},
         {"hold.file", Node::value, kinds::form("a path beneath /run", run_file_complaint),
          R"("/run/muster/hold")",
          "Held while this file is there. Beneath /run, since any other disk may be stuck."},

@@ -13,6 +13,7 @@
 #include "agent/delivery/rehearsal.h"
 #include "agent/delivery/spool.h"
 #include "agent/look.h"
+#include "agent/run.h"
 #include "agent/sys/log.h"
 
 namespace muster {
@@ -164,14 +165,12 @@ bool empty_spool(const Files& files, Clock& clock, const Config& config, Duratio
 int deliver_spool(const Options& options) {
     const Files files;
     const auto clock = make_system_clock();
-    const auto layers = find_config_layers(files, options.configs);
-    const auto loaded = layers ? load_config(*layers) : load_config({});
-    if (!layers || !loaded.valid()) {
-        log::error("configuration",
-                   {{"mistake", layers ? loaded.mistakes.front().text() : layers.error().message}});
-        return 2;
+    const auto loaded = load_for_run(files, options);
+    for (const auto& mistake : loaded.mistakes) {
+        if (!mistake.unknown_key) log::error("configuration", {{"mistake", mistake.text()}});
     }
     if (options.test) {
+        if (!loaded.valid()) return 2;
         const auto rehearsal = rehearse(files, *clock, loaded.config);
         std::fputs(rehearsal.text.c_str(), stdout);
         return rehearsal.well ? all_well : something_wrong;
@@ -182,6 +181,7 @@ int deliver_spool(const Options& options) {
     auto far = isolate ? std::make_unique<FarSpool>(**isolate, *clock, files) : nullptr;
     const auto patience = options.patience.value_or(loaded.config.report.deadline);
     const bool empty = empty_spool(files, *clock, loaded.config, patience, far.get());
+    if (!loaded.valid()) return 2; // with what could be sent of it sent: it may say just this
     return empty && isolate ? 0 : remains;
 }
 

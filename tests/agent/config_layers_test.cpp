@@ -103,10 +103,45 @@ TEST_CASE("with a wrong layer the configuration is that of the layers before it"
     CHECK(loaded.effective["report"]["to"].size() == 1);
     CHECK(load({good, R"({"deadline": "1s"})"}).config.report.to.size() == 1);
     CHECK(load({R"({"mode": 1})", good}).config.report.to.empty());
-    // The first layer makes sense with the second only, and that is wrong.
-    CHECK(load({R"({"deadline": "50s"})", R"({"mode": 1, "report": {"deadline": "20s"}})"})
+    // The first layer makes sense with the second only, and that is wrong there.
+    CHECK(load({R"({"deadline": "50s"})", R"({"report": {"deadline": "20s", "to": 1}})"})
               .config.deadline == 300s);
     CHECK(load({good, R"({"xyzzy": 1, "mode": "observe"})"}).config.mode == Mode::observe);
+}
+
+TEST_CASE("of the first wrong layer the sections without a mistake count") {
+    const std::string to = R"("report": {"to": {"x": {"type": "file", "path": "/r"}}})";
+    const auto only =
+        load({R"({"mode": "observe", "ebs": {"data": {"min_size": "100 GB"}}, )" + to + "}"});
+    CHECK_FALSE(only.valid());
+    REQUIRE(only.config.report.to.size() == 1);
+    CHECK(only.config.mode == Mode::observe);
+    CHECK_FALSE(only.config.ebs);
+    CHECK(only.effective["report"]["to"].size() == 1);
+    SECTION("a name that begins like it is another's") {
+        CHECK(load({R"({"reports": 1, "mode": 1, )" + to + "}"}).config.report.to.size() == 1);
+    }
+    SECTION("a section with a mistake is left out whole") {
+        const auto loaded =
+            load({R"({"report": {"deadline": 1, "to": {"x": {"type": "file", "path": "/r"}}}})"});
+        CHECK(loaded.config.report.to.empty());
+    }
+    SECTION("what is there twice is no word to go by") {
+        CHECK(load({R"({"mode": "observe", "mode": "enforce", )" + to + "}"}).config.mode ==
+              Mode::enforce);
+        CHECK(load({"{" + to + ", " + to + "}"}).config.report.to.empty());
+    }
+    SECTION("sections that make no sense without the wrong one") {
+        // The report may take 20 s of the 50, but that is not to be had.
+        CHECK(load({R"({"deadline": "50s", "report": {"deadline": "20s", "to": 1}})"})
+                  .config.deadline == 300s);
+    }
+    SECTION("nothing of a file that can't be read") {
+        CHECK(load({"{" + to + ", "}).config.report.to.empty());
+    }
+    SECTION("nothing of a later one") {
+        CHECK(load({R"({"mode": 1})", "{" + to + "}"}).config.report.to.empty());
+    }
 }
 
 namespace {

@@ -130,9 +130,19 @@ class Config(Case):
         self.is_failed(only(simulator.taken()), "config-invalid", False)
         self.assertEqual(other.requests(), [])
 
-    def test_no_layer_is_right(self):
+    def test_the_only_file_is_wrong(self):
         simulator, machine = self.pair()
-        machine.configure(merged(configuration(simulator), {"mode": "x"}))
+        machine.configure(merged(configuration(simulator), {
+            "mode": "observe", "ebs": {"data": {"volume_id": "vol-0123456789abcdef0", "min_size": "100 GB"}}}))
+        self.ends(machine.run("run"), 2)
+        report = only(simulator.taken())
+        self.is_failed(report, "config-invalid", False)
+        self.assertFalse(report["enforced"])
+        self.assertEqual(simulator.state()["metadata"]["connections"], 0)
+
+    def test_the_mistake_is_among_the_sinks(self):
+        simulator, machine = self.pair()
+        machine.configure(merged(configuration(simulator), {"report": {"deadline": "x"}}))
         self.ends(machine.run("run"), 2)
         self.assertEqual(simulator.requests(), [])
         self.is_failed(machine.read_json("/run/muster/report.json"), "config-invalid", False)
@@ -142,6 +152,12 @@ class Config(Case):
         machine.write(BAD, {"mode": "x"})
         self.ends(machine.run("run"), 2)
         self.assertEqual(len(machine.list("/run/muster/spool")), 1)
+        # What is to be told is just that the configuration is wrong, so that keeps nobody from sending it.
+        simulator.swap({"endpoint": []})
+        outcome = self.ends(machine.run("deliver"), 2)
+        self.assertIn(BAD, outcome.err)
+        self.is_failed(only(simulator.requests())["json"], "config-invalid", False)
+        self.assertEqual(machine.list("/run/muster/spool"), [])
 
     def test_named_files(self):
         simulator, machine = self.pair()

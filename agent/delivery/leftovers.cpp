@@ -75,6 +75,12 @@ Here here_and_now(const Files& files) {
     return here;
 }
 
+Duration age_of(const SpoolEntry& entry, const std::string& boot_id, const Clock& clock) {
+    const Duration by_calendar = clock.wall() - entry.time;
+    const Duration since_boot = clock.now().time_since_epoch(); // CLOCK_BOOTTIME
+    return entry.boot_id == boot_id ? std::min(by_calendar, since_boot) : by_calendar;
+}
+
 bool is_overtaken(const SpoolEntry& entry, const Files& files) {
     const auto latest = latest_verdict(latest_report(files));
     return latest && makes_void(*latest, statement_of(entry));
@@ -90,7 +96,7 @@ enum class Worth { send, drop, leave };
 
 /// Only a disk outlives its instance, so what is of this boot is ours.
 Worth worth_of(const SpoolEntry& entry, const Here& here, const Clock& clock) {
-    if (clock.wall() - entry.time > worth_sending_for) {
+    if (age_of(entry, here.boot_id, clock) > worth_sending_for) {
         log::warning("too old, dropped", {{"name", entry.name}});
         return Worth::drop;
     }

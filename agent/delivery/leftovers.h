@@ -15,6 +15,11 @@ namespace muster {
 /// Older than this, a verdict is about a machine that nobody waits for any more.
 inline constexpr auto worth_sending_for = std::chrono::hours(24);
 
+/// How old it is by now. The wall clock of a boot is often set while it goes on, by years where the
+/// machine had no battery; so nothing of this boot is older than that.
+[[nodiscard]] Duration age_of(const SpoolEntry& entry, const std::string& boot_id,
+                              const Clock& clock);
+
 /// What a report says, as far as its worth when it comes late is concerned.
 struct Statement {
     std::string boot_id;

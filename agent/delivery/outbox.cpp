@@ -89,7 +89,7 @@ void Outbox::take_in() {
     if (!reading_.take_end()) return;
     for (auto& route : routes_) {
         std::erase_if(route->waiting, [&](const SpoolEntry& entry) {
-            return clock_.wall() - entry.time > worth_sending_for;
+            return age_of(entry, boot_id_, clock_) > worth_sending_for;
         });
     }
     for (const auto& entry : found_.entries) {

@@ -186,6 +186,17 @@ TEST_CASE_METHOD(Fixture, "deliver: a day is the limit") {
     CHECK(sent("a")["sequence"] == 3);
 }
 
+TEST_CASE_METHOD(Fixture, "deliver: a clock that was set makes nothing of this boot old") {
+    we_are("b-1", "i-0123456789abcdef0");
+    put("b-1", 2, "a", 24h * 365);
+    CHECK(deliver());
+    CHECK(sent("a")["sequence"] == 2);
+    clock.advance(25h); // of that boot
+    put("b-1", 3, "a", 25h);
+    CHECK(deliver());
+    CHECK(sent("a")["sequence"] == 2);
+}
+
 TEST_CASE_METHOD(Fixture, "deliver: what can't be understood goes, what can't be read stays") {
     fs::create_directories(path / "run/muster/spool/folder.json");
     std::ofstream(path / "run/muster/spool/bad.json") << "{";

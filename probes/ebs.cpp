@@ -65,6 +65,15 @@ class Look {
         return found == disks_.end() ? nullptr : &*found;
     }
 
+    /// Xen's disks have neither model nor serial, so no volume can be told by its id.
+    [[nodiscard]] bool tells_no_ids() const {
+        return std::ranges::none_of(disks_,
+                                    [](const Disk& disk) { return disk.model == ebs_model; }) &&
+               std::ranges::any_of(disks_, [](const Disk& disk) {
+                   return disk.model.empty() && disk.serial.empty();
+               });
+    }
+
     /// Why a volume that was not found might be there all the same; "" where that can't be.
     [[nodiscard]] std::string doubt() const {
         for (const auto& disk : disks_) {
@@ -300,6 +309,14 @@ class Search {
                            fmt::format("{}: not found, but it may be a disk that does not say "
                                        "what it is: {}",
                                        described(volume), doubt));
+        }
+        if (volume.volume_id && !volume.device && look.tells_no_ids()) {
+            // Not missing: the next machine of this type would say the same.
+            return wrong(volume,
+                         fmt::format("{}: no disk here tells which volume it is (Xen's have no "
+                                     "serial), so it can't be found by its id alone; give its "
+                                     "`device`, too",
+                                     described(volume)));
         }
         if (volume.deadline == Duration::zero()) { // whoever watches does not wait for one
             return failed("ebs", volume.name, "ebs-missing", described(volume) + ": is not there");

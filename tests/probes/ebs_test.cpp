@@ -195,6 +195,21 @@ TEST_CASE("ebs: never comes") {
     CHECK(machine.probe(std::vector{by_both}, 20s)[0].wait.seconds == Approx(20).margin(0.2));
 }
 
+TEST_CASE(
+    "ebs: where disks have no serial an id alone finds nothing, on the next machine neither") {
+    Machine machine;
+    machine.xen("xvda", 0);
+    machine.xen("xvdf", 80);
+    const auto report = machine.probe(by_id);
+    CHECK(report.finding.code == "ebs-wrong"); // a new machine would say the same
+    CHECK_THAT(report.finding.message, Catch::Contains("device"));
+    auto missing = by_both;
+    missing.device = "/dev/sdg";
+    CHECK(machine.probe(missing).finding.code == "ebs-missing");
+    machine.nvme("nvme0n1", 0, "vol0ff", "sda1");
+    CHECK(machine.probe(by_id).finding.code == "ebs-missing");
+}
+
 TEST_CASE("ebs: each has its own deadline, side by side") {
     Machine machine;
     machine.nvme("nvme1n1", 1, "vol0aa", "sdf");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include "agent/sys/fd.h"
@@ -20,7 +21,10 @@ std::string printable(std::string_view text, std::size_t most) {
 }
 
 void write_all(int fd, std::string_view text) {
-    // One attempt: what a slow console does not take at once is not worth a boot's time.
+    // One attempt, and none where there is no room: what a slow console does not take at once (a
+    // terminal that was stopped by Ctrl-S takes nothing) is not worth a boot's time.
+    pollfd watched{fd, POLLOUT, 0};
+    if (poll(&watched, 1, 0) <= 0) return;
     [[maybe_unused]] const auto written = write(fd, text.data(), text.size());
 }
 

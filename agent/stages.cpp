@@ -88,9 +88,15 @@ bool disks_are_quiet(const World& world, const Config& config, Progress& progres
         Lock::wait_until_free(world.files.real(world.disk_lock).string(), world.clock,
                               deadline.clipped(world.clock, config.ephemeral.deadline));
     if (quiet) return true;
-    progress.finding(probes::failed("ephemeral", "disks", "ephemeral-stuck",
-                                    "a command of an earlier run still writes to the disks: " +
-                                        quiet.error().message));
+    const auto& [code, message] = quiet.error();
+    progress.finding(
+        code == Errc::stuck
+            ? probes::failed("ephemeral", "disks", "ephemeral-stuck",
+                             "a command of an earlier run still writes to the disks: " + message)
+            : probes::unknown("ephemeral", "disks",
+                              "whether a command of an earlier run still writes to the disks "
+                              "can't be told: " +
+                                  message));
     return false;
 }
 

@@ -1,5 +1,7 @@
 #include "agent/standing.h"
 
+#include <utility>
+
 #include "agent/report.h"
 #include "agent/sys/fields.h"
 #include "agent/sys/log.h"
@@ -33,8 +35,11 @@ void Standing::keep(const Record& record, bool enforced, Instant until) {
     auto text = serialized(status) + "\n";
     if (text == kept_) return;
     const auto written = files_.write(status_file, text);
-    if (!written) log::error("can't be kept", {{"error", written.error().message}});
-    kept_ = std::move(text);
+    if (written) {
+        kept_ = std::move(text);
+    } else if (!std::exchange(failing_, true)) { // tried again at each look, and said once
+        log::error("can't be kept", {{"error", written.error().message}});
+    }
 }
 
 Json read_status(const Files& files) {

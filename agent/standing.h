@@ -26,6 +26,7 @@ class Standing {
   private:
     const Files& files_;
     std::string kept_;
+    bool failing_ = false;
 };
 
 /// The file as it is; nothing of it is believed to be there.

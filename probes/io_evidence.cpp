@@ -30,18 +30,13 @@ nlohmann::json io_evidence(const Files& files, Kernel& kernel, const std::string
     auto folder = "/sys/class/block/" + name;
     if (!files.exists(folder)) folder = "/sys/block/" + name;
     const auto disk = files.exists(folder + "/queue") ? folder : folder + "/..";
+    // Nothing below queue/: whoever writes to one of these files while the disk hangs waits with a
+    // lock that each read of them needs (q->sysfs_lock, to Linux 6.10), and we must not hang.
     if (const auto counters = files.read_value(folder + "/inflight")) {
         std::string_view text = *counters;
         const auto reads = take_number(text);
         const auto writes = take_number(text);
         if (reads && writes) evidence["in_flight"] = {{"reads", *reads}, {"writes", *writes}};
-    }
-    if (const auto limit = files.read_value(disk + "/queue/io_timeout")) {
-        std::string_view text = *limit;
-        // 4294967295 on EC2's own images: the kernel itself never gives up.
-        if (const auto milliseconds = take_number(text)) {
-            evidence["io_timeout_seconds"] = static_cast<double>(*milliseconds) / 1000;
-        }
     }
     if (files.read_value(disk + "/device/model").value_or("") != ebs_model) return evidence;
     const auto page = kernel.log_page("/dev/" + name, ebs_stats_page, ebs_stats_length, deadline);

@@ -133,6 +133,7 @@ Finding RootIo::summary() const {
     std::string told;
     auto evidence = nlohmann::json::object();
     for (const auto& [what, slowest] : slowest_) {
+        if (impossible_.contains(what)) continue; // what was once says nothing of now
         told += (told.empty() ? "" : " and ") + what;
         evidence["slowest_" + what + "_seconds"] = seconds(slowest);
     }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <thread>
 #include <unistd.h>
 
 #include "agent/sys/child.h"
@@ -36,11 +37,16 @@ Result<Fd> open_input(const std::string& disk_lock) {
     if (!lock) {
         return fail_errno(errno, "can't open " + disk_lock);
     }
-    if (::flock(lock.get(), LOCK_SH | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) {
+    // Who asks whether it is free (Lock::wait_until_free, of `muster plan`, say) has it for the
+    // blink of an eye.
+    for (int tries = 10; ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0; --tries) {
+        if (errno != EWOULDBLOCK) {
+            return fail_errno(errno, "can't lock " + disk_lock);
+        }
+        if (tries == 0) {
             return fail(Errc::conflict, "another process holds " + disk_lock);
         }
-        return fail_errno(errno, "can't lock " + disk_lock);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     if (::lseek(lock.get(), 0, SEEK_END) < 0) { // an answer to "wipe it? [y/n]" is never in there
         return fail_errno(errno, "can't go to the end of " + disk_lock);

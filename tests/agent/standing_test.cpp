@@ -64,6 +64,19 @@ TEST_CASE("standing: what is kept while a run is under way") {
     CHECK(instance_of({{"instance", {{"id", nullptr}}}}).id.empty());
 }
 
+TEST_CASE("standing: what could not be kept is kept at the next look") {
+    const TemporaryFolder folder;
+    const Files files(folder.path);
+    FakeClock clock;
+    Standing standing(files);
+    std::filesystem::create_directories(folder.path / "run/muster/status.json"); // in its way
+    standing.keep({}, true, clock.now() + 300s);
+    CHECK(read_status(files).is_null());
+    std::filesystem::remove(folder.path / "run/muster/status.json");
+    standing.keep({}, true, clock.now() + 300s);
+    CHECK(read_status(files)["outcome"] == "in-progress");
+}
+
 TEST_CASE("standing: nobody waits for ever") {
     const TemporaryFolder folder;
     const Files files(folder.path);

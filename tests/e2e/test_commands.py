@@ -1,6 +1,9 @@
 """The commands that change nothing: JSON on standard output and nothing else, and exit status."""
 
 import json
+import os
+import pty
+import termios
 import unittest
 import xml.etree.ElementTree
 
@@ -20,6 +23,19 @@ class Commands(Case):
         text = self.ends(machine.run("run"), 0).out
         self.assertIn("i-0123456789abcdef0 ready", text)
         self.assertIn("metadata", text)
+
+    def test_a_terminal_that_was_stopped(self):
+        """Ctrl-S: nothing that is written to it comes back."""
+        simulator, machine = self.pair()
+        ours, terminal = pty.openpty()
+        try:
+            termios.tcflow(terminal, termios.TCOOFF)
+            self.ends(machine.end(machine.start("run", stderr=terminal)), 0)
+        finally:
+            termios.tcflow(terminal, termios.TCOON)
+            os.close(ours)
+            os.close(terminal)
+        self.is_ready(simulator.taken()[-1])
 
     def test_run_with_a_wrong_configuration(self):
         simulator, machine = self.pair()

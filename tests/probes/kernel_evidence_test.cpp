@@ -153,12 +153,10 @@ TEST_CASE("io evidence: of a disk, of a partition, and of what is not to be had"
     CHECK(of("nvme1n1") == nlohmann::json::object());
     sysfs.disk({.name = "nvme1n1", .number = {259, 1}, .model = "Amazon Elastic Block Store"});
     sysfs.put("/sys/block/nvme1n1/inflight", "       2        13\n");
-    sysfs.put("/sys/block/nvme1n1/queue/io_timeout", "4294967295\n");
     kernel.log_pages["/dev/nvme1n1"].set(stats_page(5));
     auto evidence = of("nvme1n1");
     CHECK(evidence["in_flight"]["reads"] == 2);
     CHECK(evidence["in_flight"]["writes"] == 13);
-    CHECK(evidence["io_timeout_seconds"] == Approx(4294967.295));
     CHECK(evidence["volume"]["queue_length"] == 5);
     // A witness that hangs itself costs no more than its own deadline.
     kernel.log_pages["/dev/nvme1n1"].set(fail(Errc::stuck, "x"));

@@ -163,6 +163,16 @@ TEST_CASE("root io: what can't be tried says nothing, unless nothing can be trie
         CHECK(finding.status == Status::unknown);
         CHECK(finding.gating);
     }
+    SECTION("both were well, and can't be tried any more") {
+        machine.kernel.reads[node].set(1ms);
+        auto io = machine.io();
+        CHECK(io.finish(Deadline::in(machine.clock, 60s)).status == Status::pass);
+        machine.kernel.reads[node].set(fail(Errc::transient, "no helper"));
+        machine.kernel.writes[root_probe_folder].set(fail(Errc::transient, "no helper"));
+        const auto finding = io.finish(Deadline::in(machine.clock, 60s));
+        CHECK(finding.status == Status::unknown);
+        CHECK_THAT(finding.message, Catch::Contains("no helper"));
+    }
     SECTION("no block device, and nothing is to be written") {
         machine.sysfs.forget_mounts();
         machine.sysfs.mount({0, 30}, "/", "rw", "/", "overlay");

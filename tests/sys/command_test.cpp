@@ -7,6 +7,7 @@
 #include <fstream>
 #include <sys/file.h>
 #include <sys/wait.h>
+#include <thread>
 
 #include "agent/sys/command.h"
 #include "agent/sys/files.h"
@@ -218,6 +219,17 @@ TEST_CASE_METHOD(Fixture, "command: one that writes holds the disk lock, to its 
     CHECK(run({"/bin/true"}, 10s, true).error().code == Errc::conflict);
     CHECK(run({"/bin/true"}));
     ::close(other);
+}
+
+TEST_CASE_METHOD(Fixture, "command: who only asks whether the disk lock is free stops nobody") {
+    const int other = ::open(lock.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
+    REQUIRE(::flock(other, LOCK_EX | LOCK_NB) == 0);
+    std::thread gives_it_back([&] {
+        std::this_thread::sleep_for(50ms);
+        ::close(other);
+    });
+    CHECK(run({"/bin/true"}, 10s, true));
+    gives_it_back.join();
 }
 
 TEST_CASE_METHOD(Fixture, "command: the lock's file answers no question of the program") {

@@ -51,6 +51,7 @@ resource "aws_launch_template" "application" {
     }
   }
 
+  # As the package installs it; in the repository: ../../cloud-init/examples/muster.yaml.
   user_data = base64encode(file("${path.module}/cloud-init/muster.yaml"))
 }
 
@@ -70,7 +71,8 @@ resource "aws_autoscaling_group" "application" {
   initial_lifecycle_hook {
     name                 = "muster"
     lifecycle_transition = "autoscaling:EC2_INSTANCE_LAUNCHING"
-    # Silence is a failure: a machine that never booted is taken back, too.
+    # Silence is a failure: a machine that never booted is taken back, too. So is, at the time-out, one that is
+    # `failed` with `recreate: false`: raise an alarm on those, since the next one will say the same.
     default_result = "ABANDON"
     # Longer than `deadline` (300 s) and what comes before it: the kernel's boot and cloud-init.
     heartbeat_timeout = 600

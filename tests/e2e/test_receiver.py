@@ -115,7 +115,7 @@ class Identity(WithAuthority):
 
     def setUp(self):
         super().setUp()
-        for name in ("region", "forger"):
+        for name in ("region", "region-base64", "forger"):
             openssl(self.folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out",
                     f"{name}-signs.pem", "-days", "2", "-subj", f"/CN={name}")
 
@@ -126,7 +126,8 @@ class Identity(WithAuthority):
         openssl(self.folder, "smime", "-sign", "-in", "document", "-binary", "-nodetach", "-outform", "DER", "-md",
                 "sha256", "-signer", f"{signer}-signs.pem", "-inkey", f"{signer}.key", "-out", "signed",
                 *(() if with_certificate else ("-nocerts",)))
-        openssl(self.folder, "dgst", "-sha256", "-sign", f"{signer}.key", "-out", "signature", "document")
+        # EC2 makes this one with another key, and publishes another certificate for it.
+        openssl(self.folder, "dgst", "-sha256", "-sign", "region-base64.key", "-out", "signature", "document")
         texts = []
         for name in ("signed", "signature"):
             done = subprocess.run(["openssl", "base64", "-in", name], cwd=self.folder, check=True, capture_output=True)
@@ -196,6 +197,7 @@ class Identity(WithAuthority):
         with open(os.path.join(folder, "report.json"), "w", encoding="utf-8") as file:
             json.dump(taken, file)
         shutil.copy(self.file("region-signs.pem"), os.path.join(folder, "certificate.pem"))
+        shutil.copy(self.file("region-base64-signs.pem"), os.path.join(folder, "rsa.pem"))
         with open(os.path.join(SOURCES, "docs", "receiver.md"), encoding="utf-8") as file:
             commands = file.read().split("```sh\n")[1].split("```")[0]
         done = subprocess.run(["/bin/sh", "-eu", "-c", commands], cwd=folder, capture_output=True, check=False)

@@ -11,6 +11,9 @@ namespace {
 constexpr Duration ask_limit = std::chrono::seconds(60);
 constexpr Duration lock_patience = std::chrono::seconds(60);
 constexpr Duration lock_pause = std::chrono::milliseconds(250);
+/// A command that did not end in so long hangs on a disk; with less it may only have begun too
+/// late.
+constexpr Duration fair_time = std::chrono::seconds(10);
 
 /// The first line and the last: LVM says what is the matter at the end, mkfs before its usage.
 std::string gist(std::string_view text) {
@@ -55,11 +58,17 @@ std::expected<DiskContent, Failure> read_content(const Machine& machine, const s
 
 std::expected<void, Failure> must_run(const Machine& machine, const Command& command,
                                       Deadline deadline) {
+    const auto had = deadline.left(machine.clock);
     const auto output = run_patiently(machine, command, deadline);
     if (!output) {
         const auto& error = output.error();
         if (error.code == Errc::absent)
             return std::unexpected(Failure{"tool-missing", error.message});
+        if (error.code == Errc::stuck && had < fair_time) {
+            return std::unexpected(Failure{
+                "deadline-exceeded", fmt::format("{}: the time was up; it had {:.1f} s",
+                                                 to_string(command), seconds(std::max(had, {})))});
+        }
         return std::unexpected(error.code == Errc::stuck
                                    ? disk_failure(error)
                                    : Failure{"assembly-failed", error.message});

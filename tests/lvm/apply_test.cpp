@@ -2,6 +2,7 @@
 
 using namespace muster;
 using namespace muster::lvm;
+using namespace std::chrono_literals;
 using Strings = std::vector<std::string>;
 
 TEST_CASE("apply: a fresh machine, and again, and after a reboot") {
@@ -129,6 +130,25 @@ TEST_CASE("apply: after a vgcreate that hangs no disk is looked at any more") {
     };
     CHECK(job.run().reason == "ephemeral-stuck");
     CHECK(job.machine.called.back() == "vgcreate");
+}
+
+TEST_CASE("apply: a command that began too late is not blamed on the disks") {
+    for (const auto& [left, reason] :
+         {std::pair{3s, "deadline-exceeded"}, {30s, "ephemeral-stuck"}}) {
+        Assembly job(2);
+        const auto plan = job.plan();
+        REQUIRE(plan);
+        const StepNotice vgcreate_hangs{.begin =
+                                            [&](const std::string&) {
+                                                job.machine.fault_at = job.machine.calls;
+                                                job.machine.fault = Fault::stuck;
+                                            },
+                                        .end = [](const std::string&, const std::string&) {}};
+        const auto done =
+            lvm::apply(job.world(), *plan, Deadline::in(job.machine.clock, left), vgcreate_hangs);
+        REQUIRE_FALSE(done);
+        CHECK(done.error().reason == reason);
+    }
 }
 
 TEST_CASE("apply: a disk without a serial is not the same one when its serial can't be read") {

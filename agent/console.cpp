@@ -21,11 +21,15 @@ std::string printable(std::string_view text, std::size_t most) {
 }
 
 void write_all(int fd, std::string_view text) {
-    // One attempt, and none where there is no room: what a slow console does not take at once (a
-    // terminal that was stopped by Ctrl-S takes nothing) is not worth a boot's time.
-    pollfd watched{fd, POLLOUT, 0};
-    if (poll(&watched, 1, 0) <= 0) return;
+    // One attempt: what a slow console does not take at once is not worth a boot's time.
     [[maybe_unused]] const auto written = write(fd, text.data(), text.size());
+}
+
+/// Where there is room: a terminal that was stopped (Ctrl-S) takes nothing, and would be waited
+/// for.
+void write_live(std::string_view text) {
+    pollfd watched{STDERR_FILENO, POLLOUT, 0};
+    if (poll(&watched, 1, 0) > 0) write_all(STDERR_FILENO, text);
 }
 
 } // namespace
@@ -44,7 +48,7 @@ LiveProgress::~LiveProgress() {
 }
 
 void LiveProgress::clear() {
-    if (drawn_) write_all(STDERR_FILENO, "\r\x1b[K");
+    if (drawn_) write_live("\r\x1b[K");
     drawn_ = false;
 }
 
@@ -58,7 +62,7 @@ void LiveProgress::draw(const Record& record) {
         line += fmt::format(": {} (until {:.1f} s)", record.waiting->what, record.waiting->until);
     }
     if (line.empty()) return;
-    write_all(STDERR_FILENO, "\r\x1b[K" + printable(fmt::format("[{:5.1f} s] {}", now, line), 110));
+    write_live("\r\x1b[K" + printable(fmt::format("[{:5.1f} s] {}", now, line), 110));
     drawn_ = true;
 }
 

@@ -129,7 +129,7 @@ std::optional<lvm::Inventory> DiskWait::until_whole() {
                         .outcome = done ? "found" : "gave up"});
         note(*seen);
         if (done) return inventory_of(seen->ephemeral, seen->others);
-        report_too_few(*seen);
+        report_not_whole(*seen);
         return std::nullopt;
     }
 }
@@ -143,7 +143,7 @@ void DiskWait::until_changed(const std::string& what) {
     }
 }
 
-void DiskWait::report_too_few(const Seen& seen) {
+void DiskWait::report_not_whole(const Seen& seen) {
     for (const auto& known : seen.doubtful) {
         progress_.finding(
             probes::unknown("ephemeral", known.disk.name,
@@ -161,9 +161,11 @@ void DiskWait::report_too_few(const Seen& seen) {
         if (seen.doubtful.empty() && seen.controllers.untaken == 0) {
             progress_.finding(probes::unknown(
                 "ephemeral", "disks",
-                fmt::format("the disks ({}) had not stood still for {:.1f} s when the time was up, "
-                            "so there may be more of them",
-                            names_of(seen.ephemeral), seconds(stable_for))));
+                fmt::format(
+                    "the set of ephemeral disks ({}) had not stood still for {:.1f} s when the "
+                    "time was up, so there may be more of them",
+                    seen.ephemeral.empty() ? "none" : names_of(seen.ephemeral),
+                    seconds(stable_for))));
         }
         return;
     }
@@ -182,8 +184,9 @@ void DiskWait::note(const Seen& seen) {
         finding.gating = false;
         progress_.finding(finding);
     };
-    for (const auto& text : seen.left_alone)
-        tell(text);
+    for (const auto& text : seen.left_alone) {
+        if (left_alone_.insert(text).second) tell(text);
+    }
     const auto found = seen.ephemeral.size();
     if (expectation_.kind == Expectation::Kind::exactly && found > expectation_.count) {
         tell(fmt::format("{} ephemeral disks ({}), expected {}: all are used", found,

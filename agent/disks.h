@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,7 +48,7 @@ class DiskWait {
     [[nodiscard]] Result<Seen> look();
     [[nodiscard]] std::size_t needed(const Seen& seen) const;
     [[nodiscard]] bool is_whole(const Seen& seen) const;
-    void report_too_few(const Seen& seen);
+    void report_not_whole(const Seen& seen);
     void note(const Seen& seen);
 
     const World& world_;
@@ -58,8 +59,9 @@ class DiskWait {
     Instant start_;
     Deadline limit_;
     std::unique_ptr<BlockWatch> watch_;
-    std::vector<std::string> names_; ///< of all disks, at the last look
-    Instant since_;                  ///< when these were first all there was
+    std::set<std::string> left_alone_; ///< what was said of them
+    std::vector<std::string> names_;   ///< of all disks, at the last look
+    Instant since_;                    ///< when these were first all there was
     unsigned polls_ = 0;
 };
 

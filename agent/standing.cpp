@@ -37,6 +37,7 @@ void Standing::keep(const Record& record, bool enforced, Instant until) {
     const auto written = files_.write(status_file, text);
     if (written) {
         kept_ = std::move(text);
+        failing_ = false;
     } else if (!std::exchange(failing_, true)) { // tried again at each look, and said once
         log::error("can't be kept", {{"error", written.error().message}});
     }

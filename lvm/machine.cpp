@@ -13,7 +13,7 @@ constexpr Duration lock_patience = std::chrono::seconds(60);
 constexpr Duration lock_pause = std::chrono::milliseconds(250);
 /// A command that did not end in so long hangs on a disk; with less it may only have begun too
 /// late.
-constexpr Duration fair_time = std::chrono::seconds(10);
+constexpr Duration fair_time = std::chrono::seconds(5);
 
 /// The first line and the last: LVM says what is the matter at the end, mkfs before its usage.
 std::string gist(std::string_view text) {
@@ -28,13 +28,19 @@ std::string gist(std::string_view text) {
     return first == last ? std::string(first) : fmt::format("{} ... {}", first, last);
 }
 
+struct Run {
+    Result<CommandOutput> output;
+    Duration had; ///< the time that there was for it
+};
+
 /// Again for as long as another LVM command has LVM's own lock.
-Result<CommandOutput> run_patiently(const Machine& machine, const Command& command,
-                                    Deadline deadline) {
+Run run_patiently(const Machine& machine, const Command& command, Deadline deadline) {
     const Deadline limit = deadline.clipped(machine.clock, lock_patience);
     while (true) {
+        const auto had = deadline.left(machine.clock);
         auto output = machine.commands.run(command, deadline);
-        if (!output || !is_locked_out(*output) || limit.passed(machine.clock)) return output;
+        if (!output || !is_locked_out(*output) || limit.passed(machine.clock))
+            return {std::move(output), had};
         machine.clock.sleep_until(machine.clock.now() + lock_pause);
     }
 }
@@ -58,8 +64,7 @@ std::expected<DiskContent, Failure> read_content(const Machine& machine, const s
 
 std::expected<void, Failure> must_run(const Machine& machine, const Command& command,
                                       Deadline deadline) {
-    const auto had = deadline.left(machine.clock);
-    const auto output = run_patiently(machine, command, deadline);
+    const auto [output, had] = run_patiently(machine, command, deadline);
     if (!output) {
         const auto& error = output.error();
         if (error.code == Errc::absent)
@@ -81,7 +86,8 @@ std::expected<void, Failure> must_run(const Machine& machine, const Command& com
 
 std::expected<std::string, Failure> ask(const Machine& machine, const Command& command,
                                         Deadline deadline) {
-    auto output = run_patiently(machine, command, deadline.clipped(machine.clock, ask_limit));
+    auto output =
+        run_patiently(machine, command, deadline.clipped(machine.clock, ask_limit)).output;
     if (!output) return std::unexpected(disk_failure(output.error().with("asking LVM")));
     if (output->exit_status == 0) return std::move(output->out);
     return std::unexpected(

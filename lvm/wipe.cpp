@@ -40,8 +40,9 @@ std::expected<void, Failure> drop_partitions(const Machine& machine, const std::
                            fmt::format("{} was zeroed, and the kernel still has its partitions{}",
                                        disk.node, done ? "" : ": " + done.error().message));
         }
-        done = must_run(machine, forget_partitions(blockdev, disk.node), limit);
-        if (!done && done.error().reason == "ephemeral-stuck") return done;
+        done = must_run(machine, forget_partitions(blockdev, disk.node),
+                        deadline.clipped(machine.clock, partitions_limit));
+        if (!done && done.error().reason != "assembly-failed") return done; // it hangs
         if (std::ranges::any_of(disk.partitions, is_there)) {
             machine.clock.sleep_until(machine.clock.now() + try_again_after);
         }

@@ -84,17 +84,17 @@ std::optional<KnownDisk> not_ours(const Disk& disk, const Mapping& mapping,
             fmt::format("a partition of it is what the mapping calls {}", fmt::join(named, ", ")),
             ""};
     }
+    const auto ephemeral = std::ranges::find_if(names, is_ephemeral);
+    const auto called = ephemeral == names.end() ? "" : *ephemeral;
     if (const auto owners = std::ranges::find_if(names, is_of_owner); owners != names.end()) {
         return KnownDisk{
             disk, Origin::ebs,
             fmt::format("the configuration says that {} is \"{}\"", *owners, mapping.at(*owners)),
-            ""};
+            called};
     }
-    if (!why_not.empty() && std::ranges::any_of(names, is_ephemeral)) {
-        return KnownDisk{
-            disk, Origin::unknown,
-            fmt::format("the mapping calls it {}, but {}", fmt::join(names, ", "), why_not),
-            names.front()};
+    if (!why_not.empty() && !called.empty()) {
+        return KnownDisk{disk, Origin::unknown,
+                         fmt::format("the mapping calls it {}, but {}", called, why_not), called};
     }
     return std::nullopt;
 }

@@ -31,7 +31,8 @@ nlohmann::json io_evidence(const Files& files, Kernel& kernel, const std::string
     if (!files.exists(folder)) folder = "/sys/block/" + name;
     const auto disk = files.exists(folder + "/queue") ? folder : folder + "/..";
     // Nothing below queue/: whoever writes to one of these files while the disk hangs waits with a
-    // lock that each read of them needs (q->sysfs_lock, to Linux 6.10), and we must not hang.
+    // lock that each read of them needs (q->sysfs_lock, to Linux 6.10). This is asked by the
+    // process that reports, too, and that one must not hang.
     if (const auto counters = files.read_value(folder + "/inflight")) {
         std::string_view text = *counters;
         const auto reads = take_number(text);

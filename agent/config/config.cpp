@@ -16,15 +16,18 @@ struct CheckedLayer {
     std::vector<Mistake> mistakes;
     bool readable = false;
     Json merged; ///< the layers up to this one, with the defaults
+    Json bare;   ///< the same without
     Json own = Json::object();
 
     [[nodiscard]] bool is_wrong() const {
         return !std::ranges::all_of(mistakes, &Mistake::unknown_key);
     }
-    [[nodiscard]] bool is_wrong_in(const std::string& section) const {
+    /// There, above it or below it.
+    [[nodiscard]] bool is_wrong_at(const std::string& key) const {
         return std::ranges::any_of(mistakes, [&](const Mistake& mistake) {
             return !mistake.unknown_key &&
-                   (mistake.key == section || mistake.key.starts_with(section + "."));
+                   (mistake.key == key || mistake.key.starts_with(key + ".") ||
+                    key.starts_with(mistake.key + "."));
         });
     }
 };
@@ -34,7 +37,7 @@ std::vector<CheckedLayer> check_layers(const KeyTable& table,
                                        const std::vector<ConfigLayer>& layers) {
     Json document = with_defaults(table, Json::object());
     std::vector<CheckedLayer> checked;
-    checked.push_back({{}, true, document});
+    checked.push_back({{}, true, document, document});
     for (const auto& layer : layers) {
         auto parsed = parse_config_text(layer.text);
         CheckedLayer result;
@@ -49,6 +52,7 @@ std::vector<CheckedLayer> check_layers(const KeyTable& table,
             result.own = std::move(*parsed.document);
         }
         result.merged = with_defaults(table, document);
+        result.bare = document;
         checked.push_back(std::move(result));
     }
     return checked;
@@ -97,20 +101,35 @@ const CheckedLayer& last_sound(const KeyTable& table, const std::vector<CheckedL
     return *sound;
 }
 
-/// What can be gone by: all layers; or those before the first wrong one, and of that one the
-/// sections in which nothing is wrong. Most machines have one file, and a mistake among its volumes
-/// must not take away the sinks that are to hear of it.
+/// What the first wrong layer may say all the same: whether disks are written, and who else is to
+/// be told. Most machines have one file, and a mistake among its volumes must not take away the
+/// sinks that are to hear of it. Those of the layers before it stay as they are.
+std::vector<Json> sound_words(const CheckedLayer& wrong, const Json& before) {
+    std::vector<Json> words;
+    if (wrong.own.contains("mode") && !wrong.is_wrong_at("mode"))
+        words.push_back({{"mode", wrong.own["mode"]}});
+    const auto& known = member(member(before, "report"), "to");
+    const auto& sinks = member(member(wrong.own, "report"), "to");
+    if (!sinks.is_object()) return words;
+    for (const auto& [name, sink] : sinks.items()) {
+        if (sink.is_object() && !known.contains(name) && !wrong.is_wrong_at("report.to." + name))
+            words.push_back({{"report", {{"to", {{name, sink}}}}}});
+    }
+    return words;
+}
+
+/// What can be gone by: all layers; or those before the first wrong one, and its sound words.
 Json sound_part(const KeyTable& table, const std::vector<CheckedLayer>& checked) {
     const auto first_wrong = std::ranges::find_if(checked, &CheckedLayer::is_wrong);
-    if (first_wrong != checked.end()) {
-        Json part = std::prev(first_wrong)->merged;
-        for (const auto& [section, value] : first_wrong->own.items()) {
-            if (!first_wrong->is_wrong_in(section)) part.merge_patch({{section, value}});
-        }
-        part = with_defaults(table, part);
-        if (broken_rules(table, part).empty()) return part;
+    if (first_wrong == checked.end()) return checked.back().merged;
+    const auto& before = last_sound(table, checked);
+    Json part = before.bare;
+    for (const auto& word : sound_words(*first_wrong, before.merged)) {
+        Json with = part;
+        with.merge_patch(word);
+        if (broken_rules(table, with_defaults(table, with)).empty()) part = std::move(with);
     }
-    return last_sound(table, checked).merged;
+    return with_defaults(table, part);
 }
 
 /// Nobody knows what an unknown key under `ephemeral` was to say about the disks, and no more what

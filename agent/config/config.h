@@ -166,8 +166,8 @@ struct ConfigLayer {
 
 struct LoadedConfig {
     /// All layers, when `mistakes` holds nothing but unknown keys; else of the layers before the
-    /// first one that is wrong, and of that one the sections without a mistake (if these make sense
-    /// together), so that the mistake can be reported where they say.
+    /// first one that is wrong, with that one's `mode` and the sinks that it adds, as far as no
+    /// mistake is in these, so that the mistake can be reported where they say.
     Config config;
     nlohmann::ordered_json effective; ///< what `config` was made of: defaults and layers merged
     std::vector<Mistake> mistakes;

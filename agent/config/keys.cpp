@@ -134,7 +134,9 @@ Keys ebs() {
          "The EBS volumes that were promised, by a name of yours. Unset: every confirmed `ebsN` "
          "mapping is expected: those of the launch or the last start, not what was attached "
          "later. `{}`: none is."},
-        {"ebs.*", Node::entry, names(), "", "One volume: `device`, `volume_id` or both. On Xen (no serials) its `device` must be given."},
+        {"ebs.*", Node::entry, names(), "",
+         "One volume: `device`, `volume_id` or both. On Xen (no serials) its `device` must be "
+         "given."},
         {"ebs.*.device", Node::value,
          kinds::form("a device name such as \"/dev/sdf\"", device_complaint), "null",
          "Its name in the block-device mapping.", R"("/dev/sdf")"},
@@ -283,7 +285,8 @@ Keys afterwards() {
          "How long before that; up to half of it more by chance, so that a fleet does not go in "
          "one second."},
         {"hold", Node::section, section(), "{}",
-         "While held a failed machine is approved (its hook gets CONTINUE, its stack SUCCESS), and is "
+         "While held a failed machine is approved (its hook gets CONTINUE, its stack SUCCESS), and "
+         "is "
          "neither marked unhealthy nor powered off."},
         {"hold.file", Node::value, kinds::form("a path beneath /run", run_file_complaint),
          R"("/run/muster/hold")",

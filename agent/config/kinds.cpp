@@ -268,13 +268,14 @@ Kind command() {
         // A zero byte would end the argument there, unseen.
         return text != nullptr && text->size() <= kLongest && text->find('\0') == text->npos;
     };
-    auto kind =
-        made_of("a list of texts, an absolute path first, such as [\"/usr/sbin/nginx\", \"-t\"]",
-                [=](const Json& value) {
-                    return value.is_array() && !value.empty() && value.size() <= kMostInList &&
-                           std::ranges::all_of(value, is_word) &&
-                           !path_complaint(*as_text(value.front()));
-                });
+    auto kind = made_of("a list of texts, an absolute path first, such as "
+                        "[\"/usr/local/sbin/app\", \"--check-config\"]",
+                        [=](const Json& value) {
+                            return value.is_array() && !value.empty() &&
+                                   value.size() <= kMostInList &&
+                                   std::ranges::all_of(value, is_word) &&
+                                   !path_complaint(*as_text(value.front()));
+                        });
     kind.shown = Shown::nothing; // an argument may be a secret, though it should not
     return kind;
 }

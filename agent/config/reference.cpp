@@ -46,10 +46,9 @@ An unknown key is a mistake for `muster config` only: `muster run` reports it (`
 and goes on. But under `ephemeral`, or where it looks like a misspelt `ephemeral`, no disk is written.
 
 On any other mistake `muster run` changes nothing, exits with status 2, and reports
-`failed / config-invalid` to the sinks of the files before the first one that is wrong, and to those of
-that file, too, unless the mistake is in its `report`: of the first wrong file the sections in which
-nothing is wrong count (such as `report` and `mode`), of those after it nothing. A file that is no JSON
-says nothing at all.
+`failed / config-invalid` to the sinks of the files before the first one that is wrong, and to those
+that this one adds, as far as no mistake is in them. Its `mode` counts, too; nothing else of it, and
+nothing of the files after it. A file that is no JSON says nothing at all.
 
 Values that may be secret are kept out of every message. Tokens and keys are never written in the
 configuration itself: `token_file` and `client_key` are paths.

@@ -39,7 +39,7 @@ Result<Fd> open_input(const std::string& disk_lock) {
     }
     // Who asks whether it is free (Lock::wait_until_free, of `muster plan`, say) has it for the
     // blink of an eye.
-    for (int tries = 10; ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0; --tries) {
+    for (int tries = 25; ::flock(lock.get(), LOCK_SH | LOCK_NB) != 0; --tries) {
         if (errno != EWOULDBLOCK) {
             return fail_errno(errno, "can't lock " + disk_lock);
         }

@@ -60,7 +60,7 @@ inline std::string check(const std::string& keys) {
 }
 
 const std::string kCommand = "expected a list of texts, an absolute path first, such as "
-                             R"(["/usr/sbin/nginx", "-t"])";
+                             R"(["/usr/local/sbin/app", "--check-config"])";
 const std::string kDuration = R"(a duration such as "100s", "5m" or "250ms", between 1s and 48h)";
 const std::string kPath = R"(an absolute path without ".", "..", "//" or a "/" at its end)";
 const std::string kFolder =

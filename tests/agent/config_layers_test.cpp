@@ -109,38 +109,57 @@ TEST_CASE("with a wrong layer the configuration is that of the layers before it"
     CHECK(load({good, R"({"xyzzy": 1, "mode": "observe"})"}).config.mode == Mode::observe);
 }
 
-TEST_CASE("of the first wrong layer the sections without a mistake count") {
+TEST_CASE("of the first wrong layer the mode counts, and the sinks that it adds") {
     const std::string to = R"("report": {"to": {"x": {"type": "file", "path": "/r"}}})";
+    const auto sinks = [](const LoadedConfig& loaded) {
+        CHECK_FALSE(loaded.valid());
+        std::string names;
+        for (const auto& one : loaded.config.report.to)
+            names += one.name + "=" + one.path + one.url + " ";
+        return names;
+    };
     const auto only =
         load({R"({"mode": "observe", "ebs": {"data": {"min_size": "100 GB"}}, )" + to + "}"});
-    CHECK_FALSE(only.valid());
-    REQUIRE(only.config.report.to.size() == 1);
+    CHECK(sinks(only) == "x=/r ");
     CHECK(only.config.mode == Mode::observe);
     CHECK_FALSE(only.config.ebs);
     CHECK(only.effective["report"]["to"].size() == 1);
-    SECTION("a name that begins like it is another's") {
-        CHECK(load({R"({"reports": 1, "mode": 1, )" + to + "}"}).config.report.to.size() == 1);
+    SECTION("a rule that its other keys break") {
+        for (const char* rest : {R"("deadline": "50s")", R"("deadline": "5 min")"}) {
+            const auto loaded =
+                load({R"({"mode": "observe", )" + std::string(rest) + ", " + to + "}"});
+            CHECK(sinks(loaded) == "x=/r ");
+            CHECK(loaded.config.mode == Mode::observe);
+            CHECK(loaded.config.deadline == 300s);
+        }
+        CHECK(sinks(load({R"({"deadline": "5 min", "report": {"deadline": "400s", )"
+                          R"("to": {"x": {"type": "file", "path": "/r"}}}})"})) == "x=/r ");
     }
-    SECTION("a section with a mistake is left out whole") {
-        const auto loaded =
-            load({R"({"report": {"deadline": 1, "to": {"x": {"type": "file", "path": "/r"}}}})"});
-        CHECK(loaded.config.report.to.empty());
+    SECTION("a sink with a mistake is left out, another one is not") {
+        CHECK(sinks(load({R"({"report": {"to": {"x": {"type": "file", "path": "/r"},
+            "y": {"type": "file", "path": 1}, "z": {"type": "webhook"}}}})"})) == "x=/r ");
     }
-    SECTION("what is there twice is no word to go by") {
+    SECTION("what the layers before say stands") {
+        const auto image = sink(R"("type": "webhook", "url": "https://image")");
+        for (const char* later :
+             {R"("report": null)", R"("report": {"to": null})", R"("report": {"to": {"s": null}})",
+              R"("report": {"to": {"s": {"url": "https://elsewhere"}}})",
+              R"("report": {"to": {"s": {"type": "file", "url": null, "path": "/r"}}})"}) {
+            CAPTURE(later);
+            CHECK(sinks(load({image, R"({"deadline": 1, )" + std::string(later) + "}"})) ==
+                  "s=https://image ");
+        }
+        CHECK(sinks(load({image, R"({"deadline": 1, "report": {"to": {"y": {"type": "file", )"
+                                 R"("path": "/r"}}}})"})) == "s=https://image y=/r ");
+    }
+    SECTION("a sink that is there twice is no word to go by") {
+        CHECK(sinks(load({"{" + to + ", " + to + "}"})) == "");
         CHECK(load({R"({"mode": "observe", "mode": "enforce", )" + to + "}"}).config.mode ==
               Mode::enforce);
-        CHECK(load({"{" + to + ", " + to + "}"}).config.report.to.empty());
     }
-    SECTION("sections that make no sense without the wrong one") {
-        // The report may take 20 s of the 50, but that is not to be had.
-        CHECK(load({R"({"deadline": "50s", "report": {"deadline": "20s", "to": 1}})"})
-                  .config.deadline == 300s);
-    }
-    SECTION("nothing of a file that can't be read") {
-        CHECK(load({"{" + to + ", "}).config.report.to.empty());
-    }
-    SECTION("nothing of a later one") {
-        CHECK(load({R"({"mode": 1})", "{" + to + "}"}).config.report.to.empty());
+    SECTION("nothing of a file that can't be read, and nothing of a later one") {
+        CHECK(sinks(load({"{" + to + ", "})) == "");
+        CHECK(sinks(load({R"({"mode": 1})", "{" + to + "}"})) == "");
     }
 }
 

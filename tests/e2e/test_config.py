@@ -142,7 +142,7 @@ class Config(Case):
 
     def test_the_mistake_is_among_the_sinks(self):
         simulator, machine = self.pair()
-        machine.configure(merged(configuration(simulator), {"report": {"deadline": "x"}}))
+        machine.configure(merged(configuration(simulator), {"report": {"to": {"scaler": {"url": "nowhere"}}}}))
         self.ends(machine.run("run"), 2)
         self.assertEqual(simulator.requests(), [])
         self.is_failed(machine.read_json("/run/muster/report.json"), "config-invalid", False)

@@ -95,6 +95,14 @@ TEST_CASE("wipe: partitions that are looked into for a moment, and for ever") {
         CHECK(job.machine.clock.elapsed() == std::chrono::milliseconds(200));
         CHECK_FALSE(job.machine.sysfs.files().exists("/sys/block/nvme1n1/nvme1n1p1"));
     }
+    SECTION("by something that hangs") {
+        const auto plan = job.plan();
+        REQUIRE(plan);
+        job.machine.fault_at = job.machine.calls + 6;
+        job.machine.fault = Fault::stuck;
+        CHECK(job.apply(*plan).reason == "ephemeral-stuck");
+        CHECK(job.machine.clock.elapsed() <= std::chrono::seconds(11));
+    }
     SECTION("for ever") {
         job.lvm.partitions_stay = true;
         const auto done = job.run();

@@ -225,7 +225,7 @@ TEST_CASE_METHOD(Fixture, "command: who only asks whether the disk lock is free 
     const int other = ::open(lock.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
     REQUIRE(::flock(other, LOCK_EX | LOCK_NB) == 0);
     std::thread gives_it_back([&] {
-        std::this_thread::sleep_for(50ms);
+        std::this_thread::sleep_for(100ms); // of the 500 that are waited
         ::close(other);
     });
     CHECK(run({"/bin/true"}, 10s, true));

@@ -25,8 +25,7 @@ void write_all(int fd, std::string_view text) {
     [[maybe_unused]] const auto written = write(fd, text.data(), text.size());
 }
 
-/// Where there is room: a terminal that was stopped (Ctrl-S) takes nothing, and would be waited
-/// for.
+/// Where there is room: a terminal that was stopped by Ctrl-S would be waited for.
 void write_live(std::string_view text) {
     pollfd watched{STDERR_FILENO, POLLOUT, 0};
     if (poll(&watched, 1, 0) > 0) write_all(STDERR_FILENO, text);

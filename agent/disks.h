@@ -39,8 +39,7 @@ class DiskWait {
         std::vector<probes::KnownDisk> ephemeral;
         std::vector<probes::KnownDisk> doubtful; ///< may be ephemeral, and nobody can tell
         std::vector<Disk> others;
-        std::vector<std::string>
-            left_alone; ///< what the mapping alone calls ephemeral, and why not
+        std::vector<std::string> left_alone; ///< what the mapping calls ephemeral in vain
         probes::Controllers controllers;
         [[nodiscard]] std::vector<std::string> names() const;
     };

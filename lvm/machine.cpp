@@ -11,8 +11,7 @@ namespace {
 constexpr Duration ask_limit = std::chrono::seconds(60);
 constexpr Duration lock_patience = std::chrono::seconds(60);
 constexpr Duration lock_pause = std::chrono::milliseconds(250);
-/// A command that did not end in so long hangs on a disk; with less it may only have begun too
-/// late.
+/// A command that had so long hangs on a disk; with less it may only have begun too late.
 constexpr Duration fair_time = std::chrono::seconds(5);
 
 /// The first line and the last: LVM says what is the matter at the end, mkfs before its usage.

@@ -285,9 +285,8 @@ Keys afterwards() {
          "How long before that; up to half of it more by chance, so that a fleet does not go in "
          "one second."},
         {"hold", Node::section, section(), "{}",
-         "While held a failed machine is approved (its hook gets CONTINUE, its stack SUCCESS), and "
-         "is "
-         "neither marked unhealthy nor powered off."},
+         "While held a failed machine is approved (its hook gets CONTINUE, its stack SUCCESS), not "
+         "marked unhealthy, and not powered off."},
         {"hold.file", Node::value, kinds::form("a path beneath /run", run_file_complaint),
          R"("/run/muster/hold")",
          "Held while this file is there. Beneath /run, since any other disk may be stuck."},

@@ -15,7 +15,7 @@ inline bool note_target(std::string_view what, double found, double target, bool
     if (path == nullptr) return met;
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path, "a"), &std::fclose);
     if (file) {
-        fmt::print(file.get(), "{}\t{:.3f}\t{:g}\t{}\n", what, found, target,
+        fmt::print(file.get(), "{}\t{:.3f}\t{:.4g}\t{}\n", what, found, target,
                    met ? "met" : "missed");
     }
     return met;

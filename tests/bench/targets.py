@@ -5,22 +5,25 @@
 """
 
 import os
+import sys
 
 
 def note(what, found, target, met):
     path = os.environ.get("MUSTER_TARGETS")
     if path:
         with open(path, "a", encoding="utf-8") as file:
-            file.write(f"{what}\t{found:.3f}\t{target:g}\t{'met' if met else 'missed'}\n")
+            file.write(f"{what}\t{found:.3f}\t{target:.4g}\t{'met' if met else 'missed'}\n")
 
 
 def main():
+    if "MUSTER_TARGETS" not in os.environ:
+        sys.exit(__doc__)
     with open(os.environ["MUSTER_TARGETS"], encoding="utf-8") as file:
         rows = [line.rstrip("\n").split("\t") for line in file]
     missed = sum(row[3] == "missed" for row in rows)
-    print(f"{'All targets: at most':78} {'found':>8} {'target':>7}")
+    print(f"{'All targets: at most':90} {'found':>8} {'target':>7}")
     for what, found, target, verdict in rows:
-        print(f"   {what:75} {found:>8} {target:>7}  {'' if verdict == 'met' else verdict}".rstrip())
+        print(f"   {what:87} {found:>8} {target:>7}  {'' if verdict == 'met' else verdict}".rstrip())
     print(f"{len(rows) - missed} of {len(rows)} met")
 
 

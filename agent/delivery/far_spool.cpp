@@ -19,17 +19,15 @@ constexpr Duration pause = std::chrono::minutes(1);
 
 void keep_history(const Files& files, const std::string& name, const std::string& report) {
     if (!files.write(history + name, report + "\n")) return; // the spool's own error tells it
+    files.remove_abandoned(history);
     auto names = files.list(history).value_or(std::vector<std::string>{});
-    // Left by a write that was cut short; nobody else writes here.
-    std::erase_if(names, [&](const std::string& each) {
-        return each.starts_with('.') && files.remove(history + each).has_value();
-    });
     std::erase(names, name); // the wall clock may say that it is the oldest
     for (std::size_t i = 0; i + max_history <= names.size(); ++i)
         (void)files.remove(history + names[i]);
 }
 
 Json keep(const Files& files, const Json& argument) {
+    files.remove_abandoned(spool);
     const SpoolFolder folder(files, spool);
     const std::string body = argument.at("body");
     for (const auto& sink : argument.at("sinks")) {

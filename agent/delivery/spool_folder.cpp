@@ -43,6 +43,7 @@ std::string text_of(const SpoolEntry& entry) {
 } // namespace
 
 Result<std::vector<std::string>> SpoolFolder::put(const SpoolEntry& entry) const {
+    files_.remove_abandoned(path_);
     const auto text = text_of(entry);
     auto gone = make_room(entry, text.size());
     const auto written = files_.write(path_ + entry.name, text);

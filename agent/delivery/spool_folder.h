@@ -41,8 +41,9 @@ class SpoolFolder {
     SpoolFolder(const Files& files, std::string path, SpoolBounds bounds = {})
         : files_(files), path_(std::move(path)), bounds_(bounds) {}
 
-    /// Whole and synced, or not at all. Where the folder is full, first what is no verdict goes,
-    /// then what is of another boot, the oldest first: the names of what had to go.
+    /// Whole and synced, or not at all. What a writer that was killed has left goes. Where the
+    /// folder is full, first what is no verdict goes, then what is of another boot, the oldest
+    /// first: the names of what had to go.
     [[nodiscard]] Result<std::vector<std::string>> put(const SpoolEntry& entry) const;
     /// No error where it is not there.
     [[nodiscard]] Result<void> drop(const std::string& name) const;

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <memory>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -63,17 +64,34 @@ Result<void> sync_folder(const fs::path& folder) {
     return {};
 }
 
-/// Content, then sync, then the new name: whoever reads sees the old file or the new one.
-Result<void> write_and_rename(Fd file, const fs::path& temporary, const fs::path& target,
+/// A hidden file beside `target`, mode 0600, whose name is put into `path`. mkostemp: O_CREAT |
+/// O_EXCL, so it never follows a link that someone left there; and of two writers of one file
+/// neither renames the other's half-written one. Locked, which a kill ends: that is how
+/// remove_abandoned knows which have a writer.
+Result<Fd> make_temporary(const fs::path& target, std::string& path) {
+    const auto pattern = target.parent_path() / ("." + target.filename().string() + ".XXXXXX");
+    for (int attempts = 0; attempts < 100; ++attempts) {
+        path = pattern.string();
+        Fd file(::mkostemp(path.data(), O_CLOEXEC));
+        if (!file) return fail_errno(errno, "can't make a file beside " + target.string());
+        // Between the two calls it has no lock, and remove_abandoned may take it.
+        const bool taken = ::flock(file.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        struct stat status{};
+        if (!taken && ::fstat(file.get(), &status) == 0 && status.st_nlink > 0) return file;
+    }
+    return fail(Errc::conflict, "can't make a file beside " + target.string() +
+                                    ": each is removed at once by another process");
+}
+
+/// Content, then sync, then the new name: a reader sees the old file or the new one. The lock is
+/// held until it has that name.
+Result<void> write_and_rename(const Fd& file, const fs::path& temporary, const fs::path& target,
                               std::string_view content) {
     if (auto written = write_all(file.get(), content, temporary.string()); !written) {
         return written;
     }
     if (::fsync(file.get()) != 0) {
         return fail_errno(errno, "can't sync " + temporary.string());
-    }
-    if (file.close() != 0) {
-        return fail_errno(errno, "can't close " + temporary.string());
     }
     if (::rename(temporary.c_str(), target.c_str()) != 0) {
         return fail_errno(errno, "can't rename to " + target.string());
@@ -179,19 +197,27 @@ Result<void> Files::write(std::string_view path, std::string_view content) const
     if (auto made = make_folders(target.parent_path()); !made) {
         return made;
     }
-    // mkostemp: O_CREAT | O_EXCL, mode 0600, so it never follows a link that someone left there. A
-    // fixed name would let two writers of one file rename each other's half-written one.
-    std::string temporary =
-        (target.parent_path() / ("." + target.filename().string() + ".XXXXXX")).string();
-    Fd file(::mkostemp(temporary.data(), O_CLOEXEC));
+    std::string temporary;
+    auto file = make_temporary(target, temporary);
     if (!file) {
-        return fail_errno(errno, "can't make a file beside " + target.string());
+        return fail(file.error());
     }
-    auto result = write_and_rename(std::move(file), temporary, target, content);
+    auto result = write_and_rename(*file, temporary, target, content);
     if (!result) {
         ::unlink(temporary.c_str());
     }
     return result;
+}
+
+void Files::remove_abandoned(std::string_view directory) const {
+    for (const auto& name : list(directory).value_or(std::vector<std::string>{})) {
+        if (!name.starts_with('.')) continue;
+        const auto path = real(directory) / name;
+        const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+        struct stat status{};
+        if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+        if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) ::unlink(path.c_str());
+    }
 }
 
 Result<void> Files::remove(std::string_view path) const {

@@ -37,6 +37,10 @@ class Files {
     /// fsync of the folder. Missing folders are made (mode 0755).
     [[nodiscard]] Result<void> write(std::string_view path, std::string_view content) const;
 
+    /// Removes the temporary files that writers which were killed have left in a directory. Those
+    /// of a living writer stay.
+    void remove_abandoned(std::string_view directory) const;
+
     [[nodiscard]] Result<void> remove(std::string_view path) const;
 
   private:

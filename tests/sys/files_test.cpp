@@ -1,7 +1,12 @@
+#include <atomic>
 #include <cstdlib>
+#include <fcntl.h>
 #include <fstream>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <thread>
 
+#include "agent/sys/fd.h"
 #include "agent/sys/files.h"
 #include "tests/catch.h"
 #include "tests/temporary_folder.h"
@@ -62,6 +67,37 @@ TEST_CASE("files: a failed write leaves no temporary file") {
     fs::create_directories(folder.path / "target/full");
     CHECK_FALSE(files.write("/target", "x")); // a folder stands where the file should be
     CHECK(entries(folder.path) == 1);
+}
+
+TEST_CASE("files: what a writer that was killed has left is removed, and nothing else") {
+    const TemporaryFolder folder;
+    const Files files(folder.path);
+    files.remove_abandoned("/none");
+    for (const char* name : {".x.json.a1b2c3", ".written.q", "x.json"})
+        std::ofstream(folder.path / name) << "{";
+    fs::create_directory(folder.path / ".directory");
+    fs::create_symlink(folder.path / "x.json", folder.path / ".link");
+    const Fd writer(::open((folder.path / ".written.q").c_str(), O_RDWR | O_CLOEXEC));
+    REQUIRE(::flock(writer.get(), LOCK_EX | LOCK_NB) == 0);
+    files.remove_abandoned("/");
+    CHECK(files.list("/") ==
+          std::vector<std::string>{".directory", ".link", ".written.q", "x.json"});
+}
+
+TEST_CASE("files: a file that is being written is never taken for abandoned") {
+    const TemporaryFolder folder;
+    const Files files(folder.path);
+    std::atomic<bool> over = false;
+    std::thread cleaner([&] {
+        while (!over)
+            files.remove_abandoned("/");
+    });
+    int failed = 0;
+    for (int i = 0; i < 2000; ++i)
+        failed += files.write("/x.json", "{}") ? 0 : 1;
+    over = true;
+    cleaner.join();
+    CHECK(failed == 0);
 }
 
 TEST_CASE("files: limits and errors of reading") {

@@ -18,13 +18,13 @@
 namespace muster {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-Json plan_json(const PlannedDisks& planned) {
+OrderedJson plan_json(const PlannedDisks& planned) {
     const auto& plan = planned.plan;
-    Json json = {{"volume_group", plan.group}, {"disks", Json::array()},
-                 {"devices", plan.devices},    {"steps", Json::array()},
-                 {"refusals", Json::array()},  {"notes", plan.notes}};
+    OrderedJson json = {{"volume_group", plan.group},       {"disks", OrderedJson::array()},
+                        {"devices", plan.devices},          {"steps", OrderedJson::array()},
+                        {"refusals", OrderedJson::array()}, {"notes", plan.notes}};
     for (const auto& [disk, evidence] : planned.disks) {
         json["disks"].push_back({{"name", disk.node},
                                  {"size", disk.size},
@@ -73,7 +73,7 @@ int show_plan(const Options& options) {
         known ? plan_storage(world, here->config, *known, scout, here->progress, here->deadline)
               : std::nullopt;
     if (options.json) {
-        Json json = planned ? plan_json(*planned) : Json::object();
+        OrderedJson json = planned ? plan_json(*planned) : OrderedJson::object();
         json["findings"] = findings_json(here->record);
         print(json);
     } else {
@@ -103,7 +103,7 @@ int show_probes(const Options& options) {
     }
     if (wanted("checks")) run_checks(world, here->config, here->progress, here->deadline);
     if (options.json) {
-        print(Json{{"findings", findings_json(here->record)}});
+        print(OrderedJson{{"findings", findings_json(here->record)}});
     } else {
         print(findings_text(here->record));
     }
@@ -146,7 +146,7 @@ int show_status(const Options& options) {
         const auto waiting = read_whole_spool(files);
         status["spool"] = list_spool(waiting);
         print(options.json
-                  ? status.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"
+                  ? status.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n"
                   : describe_report(status) + draw_timeline(status) + describe_spool(waiting));
         if (!options.svg.empty() && !write_file(options.svg, timeline_picture(status))) {
             return bad_configuration;

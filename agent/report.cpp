@@ -6,24 +6,24 @@
 namespace muster {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 double rounded(double seconds) {
     return std::round(seconds * 1000) / 1000;
 }
 
-Json optional_text(const std::string& text) {
-    return text.empty() ? Json(nullptr) : Json(text);
+OrderedJson optional_text(const std::string& text) {
+    return text.empty() ? OrderedJson(nullptr) : OrderedJson(text);
 }
 
-Json instance_json(const Instance& instance) {
+OrderedJson instance_json(const Instance& instance) {
     return {{"id", optional_text(instance.id)},           {"type", optional_text(instance.type)},
             {"region", optional_text(instance.region)},   {"zone", optional_text(instance.zone)},
             {"account", optional_text(instance.account)}, {"image", optional_text(instance.image)},
             {"source", optional_text(instance.source)}};
 }
 
-Json head_json(const ReportHead& head, const Record& record, std::string_view outcome) {
+OrderedJson head_json(const ReportHead& head, const Record& record, std::string_view outcome) {
     return {{"schema", "muster.report/1"},
             {"outcome", outcome},
             {"recreate", false},
@@ -35,13 +35,13 @@ Json head_json(const ReportHead& head, const Record& record, std::string_view ou
             {"agent", "muster/" MUSTER_VERSION}};
 }
 
-Json findings_json(const std::vector<probes::Finding>& findings) {
-    Json list = Json::array();
+OrderedJson findings_json(const std::vector<probes::Finding>& findings) {
+    OrderedJson list = OrderedJson::array();
     for (const auto& finding : findings) {
-        Json json = {{"check", finding.check},
-                     {"subject", finding.subject},
-                     {"status", probes::to_string(finding.status)},
-                     {"gating", finding.gating}};
+        OrderedJson json = {{"check", finding.check},
+                            {"subject", finding.subject},
+                            {"status", probes::to_string(finding.status)},
+                            {"gating", finding.gating}};
         if (!finding.code.empty()) json["code"] = finding.code;
         json["message"] = finding.message;
         if (!finding.evidence.empty()) json["evidence"] = finding.evidence;
@@ -50,19 +50,19 @@ Json findings_json(const std::vector<probes::Finding>& findings) {
     return list;
 }
 
-Json timings_json(const std::vector<Stage>& stages) {
-    Json list = Json::array();
+OrderedJson timings_json(const std::vector<Stage>& stages) {
+    OrderedJson list = OrderedJson::array();
     for (const auto& stage : stages) {
-        Json json = {{"stage", stage.name}, {"start", rounded(stage.start)}};
-        json["end"] = stage.end ? Json(rounded(*stage.end)) : Json(nullptr);
+        OrderedJson json = {{"stage", stage.name}, {"start", rounded(stage.start)}};
+        json["end"] = stage.end ? OrderedJson(rounded(*stage.end)) : OrderedJson(nullptr);
         if (!stage.error.empty()) json["error"] = stage.error;
         list.push_back(std::move(json));
     }
     return list;
 }
 
-Json waits_json(const std::vector<probes::Wait>& waits) {
-    Json list = Json::array();
+OrderedJson waits_json(const std::vector<probes::Wait>& waits) {
+    OrderedJson list = OrderedJson::array();
     for (const auto& wait : waits) {
         list.push_back({{"for", wait.what},
                         {"seconds", rounded(wait.seconds)},
@@ -72,26 +72,26 @@ Json waits_json(const std::vector<probes::Wait>& waits) {
     return list;
 }
 
-void shorten(Json& text, std::size_t most) {
+void shorten(OrderedJson& text, std::size_t most) {
     auto& bytes = text.get_ref<std::string&>();
     if (bytes.size() > most) bytes = bytes.substr(0, most) + "...";
 }
 
-std::string dump(const Json& report) {
+std::string dump(const OrderedJson& report) {
     // Names and messages hold what devices and servers say: bytes that are no UTF-8 are replaced.
-    return report.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return report.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
 } // namespace
 
-Json in_progress_report(const ReportHead& head, const Record& record, WallTime verdict_by) {
-    Json report = head_json(head, record, "in-progress");
+OrderedJson in_progress_report(const ReportHead& head, const Record& record, WallTime verdict_by) {
+    OrderedJson report = head_json(head, record, "in-progress");
     report["verdict_by"] = to_rfc3339(verdict_by);
     return report;
 }
 
-Json verdict_report(const ReportHead& head, const Record& record, const Verdict& verdict) {
-    Json report = head_json(head, record, verdict.ready ? "ready" : "failed");
+OrderedJson verdict_report(const ReportHead& head, const Record& record, const Verdict& verdict) {
+    OrderedJson report = head_json(head, record, verdict.ready ? "ready" : "failed");
     report["recreate"] = verdict.recreate;
     if (!verdict.ready) report["reason"] = {{"code", verdict.code}, {"message", verdict.message}};
     report["findings"] = findings_json(record.findings);
@@ -109,34 +109,34 @@ Json verdict_report(const ReportHead& head, const Record& record, const Verdict&
     return report;
 }
 
-Json degraded_report(const ReportHead& head, const Record& record, const Verdict& why) {
-    Json report = head_json(head, record, "degraded");
+OrderedJson degraded_report(const ReportHead& head, const Record& record, const Verdict& why) {
+    OrderedJson report = head_json(head, record, "degraded");
     report["reason"] = {{"code", why.code}, {"message", why.message}};
     report["findings"] = findings_json(record.findings);
     return report;
 }
 
-Json recovered_report(const ReportHead& head, const Record& record) {
-    Json report = head_json(head, record, "recovered");
+OrderedJson recovered_report(const ReportHead& head, const Record& record) {
+    OrderedJson report = head_json(head, record, "recovered");
     report["findings"] = findings_json(record.findings);
     return report;
 }
 
-Json notice_report(const ReportHead& head, const Record& record, const Json& notice) {
-    Json report = head_json(head, record, "notice");
+OrderedJson notice_report(const ReportHead& head, const Record& record, const OrderedJson& notice) {
+    OrderedJson report = head_json(head, record, "notice");
     report["notice"] = notice;
     return report;
 }
 
-Json stopping_report(const ReportHead& head, const Record& record) {
+OrderedJson stopping_report(const ReportHead& head, const Record& record) {
     return head_json(head, record, "stopping");
 }
 
-Json test_report(const ReportHead& head, const Record& record) {
+OrderedJson test_report(const ReportHead& head, const Record& record) {
     return head_json(head, record, "test");
 }
 
-std::string serialized(Json report) {
+std::string serialized(OrderedJson report) {
     std::string text = dump(report);
     if (text.size() <= max_report) return text;
     report["truncated"] = true;
@@ -144,7 +144,7 @@ std::string serialized(Json report) {
         finding.erase("evidence");
     text = dump(report);
     if (text.size() <= max_report) return text;
-    Json kept = Json::array();
+    OrderedJson kept = OrderedJson::array();
     for (auto& finding : report["findings"]) {
         if (finding["status"] == "pass" || kept.size() == 50) continue;
         shorten(finding["subject"], 100);
@@ -152,9 +152,9 @@ std::string serialized(Json report) {
         kept.push_back(std::move(finding));
     }
     report["findings"] = std::move(kept);
-    report["timings"] = Json::array();
-    report["storage"] = Json::object();
-    report["waits"] = Json::array();
+    report["timings"] = OrderedJson::array();
+    report["storage"] = OrderedJson::object();
+    report["waits"] = OrderedJson::array();
     if (report.contains("reason")) shorten(report["reason"]["message"], 2000);
     text = dump(report);
     // A byte may take six of them ("\u0001").
@@ -165,7 +165,7 @@ std::string serialized(Json report) {
     return text;
 }
 
-std::string idempotency_key(const Json& report) {
+std::string idempotency_key(const OrderedJson& report) {
     const auto& id = report["instance"]["id"];
     return fmt::format("{}/{}/{}", id.is_string() ? id.get<std::string>() : "unknown",
                        report["boot_id"].get<std::string>(), report["sequence"].get<unsigned>());

@@ -9,15 +9,16 @@
 namespace muster {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 using probes::Answer;
 
 /// One row: what, by which rule, and how it was reached.
 template <class T>
-Json row(const std::string& name, probes::Rule rule, const Answer<T>& answer, const Json& value) {
-    Json json = {{"name", name}, {"rule", probes::to_string(rule)}};
+OrderedJson row(const std::string& name, probes::Rule rule, const Answer<T>& answer,
+                const OrderedJson& value) {
+    OrderedJson json = {{"name", name}, {"rule", probes::to_string(rule)}};
     json["status"] = !answer.value ? "unknown" : answer.get() == nullptr ? "absent" : "confirmed";
-    json["value"] = answer.get() == nullptr ? Json(nullptr) : value;
+    json["value"] = answer.get() == nullptr ? OrderedJson(nullptr) : value;
     json["readings"] = answer.readings;
     json["disagreements"] = answer.disagreements;
     json["first_seconds"] = answer.first;
@@ -49,12 +50,12 @@ void compare(const probes::Identity& identity, const std::vector<probes::Instanc
     }
 }
 
-std::string text_of(const Json& value) {
+std::string text_of(const OrderedJson& value) {
     if (value.is_string()) return value.get<std::string>();
-    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
-std::string line_of(const Json& row) {
+std::string line_of(const OrderedJson& row) {
     const auto status = row["status"].get<std::string>();
     const auto value = status == "confirmed" ? text_of(row["value"])
                        : status == "absent"  ? "(there is none)"
@@ -68,9 +69,9 @@ std::string line_of(const Json& row) {
                        row["first_seconds"].get<double>(), row["last_seconds"].get<double>());
 }
 
-Json instance_json(const Instance& instance) {
+OrderedJson instance_json(const Instance& instance) {
     const auto text = [](const std::string& value) {
-        return value.empty() ? Json(nullptr) : Json(value);
+        return value.empty() ? OrderedJson(nullptr) : OrderedJson(value);
     };
     return {{"id", text(instance.id)},           {"type", text(instance.type)},
             {"region", text(instance.region)},   {"zone", text(instance.zone)},
@@ -78,20 +79,21 @@ Json instance_json(const Instance& instance) {
 }
 
 /// What was confirmed to be believed at a boot, and all the rest of it.
-Json all_rows(MetadataStage& stage, const Look& here, Progress& progress) {
+OrderedJson all_rows(MetadataStage& stage, const Look& here, Progress& progress) {
     const auto known = stage.confirm(here.deadline);
     const auto& [identity, mapping] = stage.answers();
-    auto rows = Json::array();
+    auto rows = OrderedJson::array();
     rows.push_back(row("instance-identity/document", probes::Rule::fixed, identity,
-                       identity.get() ? Json(shown(*identity.get())) : Json()));
+                       identity.get() ? OrderedJson(shown(*identity.get())) : OrderedJson()));
     rows.push_back(row("block-device-mapping", probes::Rule::fixed, mapping,
-                       mapping.get() ? Json(shown(*mapping.get())) : Json()));
+                       mapping.get() ? OrderedJson(shown(*mapping.get())) : OrderedJson()));
     // A service that can't say who we are is not asked for the rest.
     if (!known) return rows;
     const auto values = stage.all_values(here.deadline);
     compare(known->identity, values, progress);
     for (const auto& [name, rule, answer] : values)
-        rows.push_back(row(name, rule, answer, answer.get() ? Json(*answer.get()) : Json()));
+        rows.push_back(
+            row(name, rule, answer, answer.get() ? OrderedJson(*answer.get()) : OrderedJson()));
     return rows;
 }
 
@@ -102,23 +104,24 @@ int show_metadata(const Options& options) {
     if (here == nullptr) return bad_configuration;
     const auto world = here->real->world();
     MetadataStage stage(world, here->config, here->progress);
-    const Json rows = all_rows(stage, *here, here->progress);
+    const OrderedJson rows = all_rows(stage, *here, here->progress);
 
     const auto& record = here->record;
     const auto& counters = record.metadata;
     const auto* mapping = stage.answers().mapping.get();
     if (options.json) {
-        print(Json{{"endpoint", stage.service().endpoint()},
-                   {"instance", instance_json(record.instance)},
-                   {"block-device-mapping", mapping ? Json(*mapping) : Json(nullptr)},
-                   {"values", rows},
-                   {"requests", counters.requests},
-                   {"retries", counters.retries},
-                   {"empty", counters.empty},
-                   {"disagreements", counters.disagreements},
-                   {"failures", counters.failures},
-                   {"imdsv1", counters.imdsv1},
-                   {"findings", findings_json(record)}});
+        print(OrderedJson{
+            {"endpoint", stage.service().endpoint()},
+            {"instance", instance_json(record.instance)},
+            {"block-device-mapping", mapping ? OrderedJson(*mapping) : OrderedJson(nullptr)},
+            {"values", rows},
+            {"requests", counters.requests},
+            {"retries", counters.retries},
+            {"empty", counters.empty},
+            {"disagreements", counters.disagreements},
+            {"failures", counters.failures},
+            {"imdsv1", counters.imdsv1},
+            {"findings", findings_json(record)}});
         return here->status();
     }
     std::string text;

@@ -14,12 +14,8 @@
 namespace muster::probes {
 namespace {
 
-// How soon the end of a read is seen where disks are waited for, too. A disk that comes tells so
-// by an event.
-constexpr Duration look_every = std::chrono::milliseconds(100);
 // EBS answers within milliseconds; after this witnesses are asked.
 constexpr Duration slow = std::chrono::seconds(1);
-constexpr Duration witness_limit = std::chrono::milliseconds(300);
 constexpr Duration identify_limit = std::chrono::seconds(5);
 constexpr std::uint32_t read_length = 4096;
 
@@ -348,7 +344,7 @@ class Search {
             until = std::min({until, limit_of(expected_[index]).at, next_poll(expected_[index])});
         for (const auto& reading : readings_)
             until = std::min(until, reading.limit.at);
-        if (!readings_.empty()) until = std::min(until, clock_.now() + look_every);
+        if (!readings_.empty()) until = std::min(until, clock_.now() + io_look_every);
         if (sought_.empty()) {
             (void)readings_.front().io->ended({until});
         } else {

@@ -11,9 +11,6 @@
 namespace muster::probes {
 namespace {
 
-constexpr Duration look_every = std::chrono::milliseconds(100);
-constexpr Duration witness_limit = std::chrono::milliseconds(300);
-
 /// "259:1" of the disk, its partitions, and all that is stacked on them.
 Result<std::set<std::string>> numbers_on(const Files& files, const Disk& disk) {
     std::vector<std::string> folders{"/sys/block/" + disk.name};
@@ -146,7 +143,7 @@ void probe_writes(const Files& files, Kernel& kernel, Clock& clock, std::vector<
     while (true) {
         writes.remove_if([&](Write& write) { return write.tick(notice); });
         if (writes.empty()) return;
-        clock.sleep_until(clock.now() + look_every);
+        clock.sleep_until(clock.now() + io_look_every);
     }
 }
 

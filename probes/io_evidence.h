@@ -12,6 +12,12 @@
 
 namespace muster::probes {
 
+/// For one question to all of them: a probe that is slow must not be made slower by them.
+inline constexpr Duration witness_limit = std::chrono::milliseconds(300);
+
+/// How soon the end of a read or a write is seen by a probe that also waits for other things.
+inline constexpr Duration io_look_every = std::chrono::milliseconds(100);
+
 /// Reads and writes in flight and the queue's time limit, from sysfs; for an EBS volume what it
 /// counts itself. `name`: the kernel's, of a disk or a partition. What can't be had is left out.
 [[nodiscard]] nlohmann::json io_evidence(const Files& files, Kernel& kernel,

@@ -10,7 +10,6 @@ namespace muster::probes {
 namespace {
 
 constexpr Duration pause_between = std::chrono::seconds(1);
-constexpr Duration witness_limit = std::chrono::milliseconds(300);
 constexpr std::uint32_t read_length = 4096;
 
 /// Start, end, and another place in between each time (by the golden ratio, which never comes near

@@ -9,15 +9,15 @@
 namespace muster {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 /// The last verdict that there was in this boot, delivered or not.
-Json latest_report(const Files& files) {
+OrderedJson latest_report(const Files& files) {
     const auto text = files.read("/run/muster/report.json");
-    return text ? Json::parse(*text, nullptr, false) : Json();
+    return text ? OrderedJson::parse(*text, nullptr, false) : OrderedJson();
 }
 
-std::optional<Statement> latest_verdict(const Json& report) {
+std::optional<Statement> latest_verdict(const OrderedJson& report) {
     const auto boot_id = report.is_object() ? report.find("boot_id") : report.end();
     const auto sequence = report.is_object() ? report.find("sequence") : report.end();
     if (boot_id == report.end() || !boot_id->is_string() || sequence == report.end() ||
@@ -61,10 +61,10 @@ bool makes_void(const Statement& later, const Statement& earlier) {
 }
 
 std::string superseded(const std::string& body) {
-    auto report = Json::parse(body, nullptr, false);
+    auto report = OrderedJson::parse(body, nullptr, false);
     if (!report.is_object()) return body;
     report["superseded"] = true;
-    return report.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return report.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
 }
 
 Here here_and_now(const Files& files) {

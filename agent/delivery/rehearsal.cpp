@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "agent/delivery/courier.h"
 #include "agent/delivery/letterhead.h"
 #include "agent/report.h"
 #include "agent/sinks/sink.h"
 
 namespace muster {
 namespace {
-
-constexpr Duration try_limit = std::chrono::seconds(10);
 
 std::expected<std::string, SinkError> rehearse_one(const SinkConfig& config, const Message& test,
                                                    const Files& files, Clock& clock,

@@ -7,7 +7,7 @@
 namespace muster {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 class EventBridge : public AwsSink {
   public:
@@ -27,16 +27,16 @@ class EventBridge : public AwsSink {
   private:
     [[nodiscard]] aws::Call put(const Message& message) const {
         const auto facts = facts_of(message.body);
-        const Json entry = {{"Source", "muster"},
-                            {"DetailType", "muster " + facts.outcome},
-                            {"Detail", message.body},
-                            {"EventBusName", config_.bus}};
+        const OrderedJson entry = {{"Source", "muster"},
+                                   {"DetailType", "muster " + facts.outcome},
+                                   {"Detail", message.body},
+                                   {"EventBusName", config_.bus}};
         return {.service = "events",
                 .action = "PutEvents",
                 .on = "the event bus " + config_.bus,
                 .target = "AWSEvents.PutEvents",
-                .json = Json{{"Entries", Json::array({entry})}}.dump(
-                    -1, ' ', false, Json::error_handler_t::replace)};
+                .json = OrderedJson{{"Entries", OrderedJson::array({entry})}}.dump(
+                    -1, ' ', false, OrderedJson::error_handler_t::replace)};
     }
 
     /// The request was, but not its one entry.

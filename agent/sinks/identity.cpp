@@ -10,7 +10,7 @@
 namespace muster {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 // A service that fails must not be asked harder by a fleet that reports all at once.
 constexpr Backoff backoff{.base = std::chrono::milliseconds(200), .cap = std::chrono::seconds(2)};
@@ -20,7 +20,7 @@ struct Papers {
     Papers(const MetadataConfig& config, Clock& c, std::unique_ptr<HttpClient> client)
         : clock(c), http(std::move(client)), service(*http, c, metadata_access(config)) {}
 
-    Result<Json> get(Deadline deadline) {
+    Result<OrderedJson> get(Deadline deadline) {
         if (auto read = take("document", deadline); !read) return fail(read.error());
         if (auto read = take("signature", deadline); !read) return fail(read.error());
         if (auto read = take("rsa2048", deadline); !read) return fail(read.error());
@@ -51,7 +51,7 @@ struct Papers {
     Clock& clock;
     std::unique_ptr<HttpClient> http;
     probes::MetadataService service;
-    Json found = Json::object();
+    OrderedJson found = OrderedJson::object();
 };
 
 } // namespace

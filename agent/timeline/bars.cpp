@@ -18,10 +18,6 @@ double number_of(const Json& json, const char* key, double otherwise) {
     return std::clamp(fields::number(json, key, otherwise), 0.0, longest);
 }
 
-std::string text_of(const Json& json, const char* key) {
-    return fields::text(json, key, "-");
-}
-
 Json list_of(const Json& report, const char* key) {
     const auto found = report.find(key);
     return found != report.end() && found->is_array() ? *found : Json::array();
@@ -33,7 +29,7 @@ std::vector<Bar> stages_of(const Json& report) {
         if (!stage.is_object() || bars.size() == most_bars) continue;
         const double start = number_of(stage, "start", 0);
         const auto end = stage.find("end");
-        bars.push_back({.name = text_of(stage, "stage"),
+        bars.push_back({.name = text_or_dash(stage, "stage"),
                         .start = start,
                         .end = std::max(start, number_of(stage, "end", start)),
                         .open = end == stage.end() || !end->is_number()});
@@ -57,7 +53,7 @@ void add_note(Bar& bar, const std::string& note) {
 void mark_waits(const Json& report, std::vector<Bar>& bars) {
     for (const auto& wait : list_of(report, "waits")) {
         if (!wait.is_object()) continue;
-        const auto bar = std::ranges::find(bars, stage_of(text_of(wait, "for")), &Bar::name);
+        const auto bar = std::ranges::find(bars, stage_of(text_or_dash(wait, "for")), &Bar::name);
         if (bar == bars.end()) continue;
         const double seconds = std::min(number_of(wait, "seconds", 0), bar->end - bar->start);
         const bool longest_here = seconds >= bar->waited;
@@ -65,7 +61,7 @@ void mark_waits(const Json& report, std::vector<Bar>& bars) {
         // Of metadata not each request is a look for it; its retries are counted apart.
         const double looks = bar->name == "metadata" ? 0 : number_of(wait, "polls", 0);
         if (longest_here) bar->note = looks > 1 ? fmt::format("{:.0f} looks", looks) : "";
-        if (longest_here && text_of(wait, "outcome") == "gave up") add_note(*bar, "gave up");
+        if (longest_here && text_or_dash(wait, "outcome") == "gave up") add_note(*bar, "gave up");
     }
     const auto metadata = std::ranges::find(bars, "metadata", &Bar::name);
     const auto counters = report.find("metadata");
@@ -110,6 +106,10 @@ void mark_critical(std::vector<Bar>& bars) {
 }
 
 } // namespace
+
+std::string text_or_dash(const Json& json, const char* key) {
+    return fields::text(json, key, "-");
+}
 
 double end_of(const std::vector<Bar>& bars) {
     const auto last = std::ranges::max_element(bars, {}, &Bar::end);

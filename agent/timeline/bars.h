@@ -19,6 +19,9 @@ struct Bar {
 /// Of anything that calls itself a report, in the order in which they began.
 [[nodiscard]] std::vector<Bar> bars_of(const nlohmann::json& report);
 
+/// A member of a report as text, "-" where there is none.
+[[nodiscard]] std::string text_or_dash(const nlohmann::json& json, const char* key);
+
 /// The last end of all.
 [[nodiscard]] double end_of(const std::vector<Bar>& bars);
 

@@ -13,10 +13,6 @@ using Json = nlohmann::json;
 
 constexpr unsigned number_width = 15; // " 12.34    0.56 "
 
-std::string text_of(const Json& json, const char* key) {
-    return fields::text(json, key, "-");
-}
-
 /// Waiting is dotted, work is solid; never nothing at all.
 std::string drawn(const Bar& bar, double whole, unsigned width) {
     const auto column = [&](double at) {
@@ -58,22 +54,22 @@ std::string draw_timeline(const Json& report, unsigned width) {
 
 std::string describe_report(const Json& report) {
     const auto instance = report.value("instance", Json::object());
-    std::string text = fmt::format("{} {}, {}\n", text_of(instance, "id"),
-                                   text_of(report, "outcome"), text_of(report, "time"));
+    std::string text = fmt::format("{} {}, {}\n", text_or_dash(instance, "id"),
+                                   text_or_dash(report, "outcome"), text_or_dash(report, "time"));
     if (const auto reason = report.find("reason"); reason != report.end()) {
-        text += fmt::format("reason: {}: {}\nrecreate: {}\n", text_of(*reason, "code"),
-                            text_of(*reason, "message"),
+        text += fmt::format("reason: {}: {}\nrecreate: {}\n", text_or_dash(*reason, "code"),
+                            text_or_dash(*reason, "message"),
                             report.value("recreate", false) ? "yes" : "no");
     }
     for (const auto& finding : report.value("findings", Json::array())) {
-        text += fmt::format("  {:<7} {} {}: {}\n", text_of(finding, "status"),
-                            text_of(finding, "check"), text_of(finding, "subject"),
-                            text_of(finding, "message"));
+        text += fmt::format("  {:<7} {} {}: {}\n", text_or_dash(finding, "status"),
+                            text_or_dash(finding, "check"), text_or_dash(finding, "subject"),
+                            text_or_dash(finding, "message"));
     }
     for (const auto& wait : report.value("waits", Json::array())) {
         text += fmt::format("  waited  {:.2f} s for {} ({} looks): {}\n",
-                            fields::number(wait, "seconds", 0), text_of(wait, "for"),
-                            wait.value("polls", 0), text_of(wait, "outcome"));
+                            fields::number(wait, "seconds", 0), text_or_dash(wait, "for"),
+                            wait.value("polls", 0), text_or_dash(wait, "outcome"));
     }
     if (const auto counters = report.find("metadata"); counters != report.end()) {
         text += fmt::format("metadata: {} requests, {} retries, {} empty, {} disagreements",

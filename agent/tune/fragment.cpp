@@ -8,14 +8,14 @@
 namespace muster::tune {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 std::string duration(double seconds) {
     return format_duration(std::chrono::milliseconds(std::llround(seconds * 1000)));
 }
 
-Json volume_json(const Advice& advice) {
-    Json json = {{"deadline", duration(advice.deadline)}};
+OrderedJson volume_json(const Advice& advice) {
+    OrderedJson json = {{"deadline", duration(advice.deadline)}};
     if (advice.looks.empty()) return json; // the one at the deadline is made anyway
     for (const double look : advice.looks)
         json["polls"].push_back(duration(look));
@@ -66,7 +66,7 @@ class Writer {
     }
 
     const Config& config_;
-    Json layer_ = Json::object();
+    OrderedJson layer_ = OrderedJson::object();
     Fragment fragment_;
 };
 

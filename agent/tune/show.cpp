@@ -7,7 +7,7 @@
 namespace muster::tune {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 const std::vector<double> quantiles = {0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999};
 const std::vector<double> band_ends = {0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1};
@@ -105,21 +105,24 @@ std::string advice_text(const Advice& advice, const Costs& costs) {
     return text + comparison_text(advice, costs);
 }
 
-Json figures_json(const Figures& figures, const Advice& advice, const Costs& costs) {
+OrderedJson figures_json(const Figures& figures, const Advice& advice, const Costs& costs) {
     return {{"looks", figures.looks},
             {"too_late_seconds", std::max(0.0, figures.seconds - advice.unavoidable)},
             {"given_up", figures.lost},
             {"ready_seconds", figures.ready(costs.recreation)}};
 }
 
-Json advice_json(const Advice& advice, const Costs& costs) {
+OrderedJson advice_json(const Advice& advice, const Costs& costs) {
     const auto& survival = advice.survival;
-    Json json = {{"for", advice.name},          {"waits", survival.count()},
-                 {"found", survival.found()},   {"gave_up", survival.gave_up()},
-                 {"quantiles", Json::object()}, {"hazard", Json::array()}};
+    OrderedJson json = {{"for", advice.name},
+                        {"waits", survival.count()},
+                        {"found", survival.found()},
+                        {"gave_up", survival.gave_up()},
+                        {"quantiles", OrderedJson::object()},
+                        {"hazard", OrderedJson::array()}};
     for (const double share : quantiles) {
         const auto time = survival.quantile(share);
-        json["quantiles"][fmt::format("{:g}", share)] = time ? Json(*time) : Json();
+        json["quantiles"][fmt::format("{:g}", share)] = time ? OrderedJson(*time) : OrderedJson();
     }
     for (const auto& band : bands_of(survival, band_ends)) {
         json["hazard"].push_back({{"from", band.from},
@@ -177,16 +180,17 @@ std::string as_text(const Collected& collected, const std::vector<Advice>& advic
     return text;
 }
 
-Json as_json(const Collected& collected, const std::vector<Advice>& advices, const Costs& costs) {
-    Json json = {{"boots", collected.reports},
-                 {"other_reports", collected.without},
-                 {"counted_before", collected.again},
-                 {"left_out", collected.left_out},
-                 {"no_reports", collected.bad},
-                 {"first_no_report", collected.first_bad},
-                 {"wanted", wanted_waits},
-                 {"costs", {{"look", costs.look}, {"recreation", costs.recreation}}},
-                 {"waits", Json::array()}};
+OrderedJson as_json(const Collected& collected, const std::vector<Advice>& advices,
+                    const Costs& costs) {
+    OrderedJson json = {{"boots", collected.reports},
+                        {"other_reports", collected.without},
+                        {"counted_before", collected.again},
+                        {"left_out", collected.left_out},
+                        {"no_reports", collected.bad},
+                        {"first_no_report", collected.first_bad},
+                        {"wanted", wanted_waits},
+                        {"costs", {{"look", costs.look}, {"recreation", costs.recreation}}},
+                        {"waits", OrderedJson::array()}};
     for (const auto& advice : advices)
         json["waits"].push_back(advice_json(advice, costs));
     return json;

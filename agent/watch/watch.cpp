@@ -12,7 +12,7 @@
 namespace muster {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
 constexpr const char* memory_file = "/run/muster/watch.json";
 // How soon the end of what goes on beside the loop is noticed.
@@ -32,8 +32,8 @@ constexpr Duration first_beat_limit = std::chrono::seconds(10);
 // A `run` that is under way has given up by then.
 constexpr Duration run_grace = std::chrono::seconds(10);
 
-Json notice_json(const probes::Notice& notice) {
-    Json json = {{"kind", notice.kind}, {"detail", notice.detail}};
+OrderedJson notice_json(const probes::Notice& notice) {
+    OrderedJson json = {{"kind", notice.kind}, {"detail", notice.detail}};
     if (!notice.time.empty()) json["time"] = notice.time;
     return json;
 }
@@ -140,7 +140,7 @@ void Watch::take_notices() {
     }
 }
 
-void Watch::report(const Json& report, std::string_view line) {
+void Watch::report(const OrderedJson& report, std::string_view line) {
     log::warning("report", {{"says", std::string(line)}});
     world_.tell_console(line);
     outbox_.put(report);
@@ -154,7 +154,7 @@ void Watch::beat() {
     const auto every = config_.watch.heartbeat;
     next_beat_ = now + jitter_.between(every * 4 / 5, every);
     outbox_.pick_up(letterhead_.boot_id(), config_.report.deadline + run_grace);
-    const Json notice = {
+    const OrderedJson notice = {
         {"kind", "heartbeat"},
         {"detail",
          {{"degraded", !hysteresis_.bad().empty()},

@@ -2,7 +2,9 @@
 # sourced by packaging/libraries/openssl and libcurl, each of which prints the folder (include/, lib/) of
 # what it built and nothing else:
 #
-#     packaging/libraries/libcurl [--fresh] [ARCH]     ARCH: for the cross compiler, as packaging/sysroot
+#     packaging/libraries/libcurl [--fresh] [--link FILE] [ARCH]
+#
+# ARCH: for the cross compiler, as packaging/sysroot. FILE: becomes a link to that folder, and nothing is printed.
 #
 # The source is Debian's source package, security patches included, found through this machine's own apt
 # sources: apt checks the signatures, and the tree names no host. A packager elsewhere sets
@@ -95,7 +97,14 @@ build_once() {
     fi
     local prefix
     prefix=$(found) || die "the build left nothing in $cache"
-    echo "${prefix%/lib}"
+    if [[ -n $link ]]; then
+        # ninja makes the folders of what is to come out.
+        [[ -L $link ]] || rm -rf "$link"
+        mkdir -p "$(dirname "$link")"
+        ln -sfn "${prefix%/lib}" "$link"
+    else
+        echo "${prefix%/lib}"
+    fi
 }
 
 keep() {
@@ -109,11 +118,15 @@ keep() {
     say "$(cat "$target"/lib/*.a | wc -c) bytes of libraries in $target"
 }
 
-fresh=
-if [[ ${1:-} == --fresh ]]; then
-    fresh=yes
+fresh= link=
+while [[ ${1:-} == --* ]]; do
+    case $1 in
+    --fresh) fresh=yes ;;
+    --link) link=$2; shift ;;
+    *) die "usage: packaging/libraries/$name [--fresh] [--link FILE] [ARCH]" ;;
+    esac
     shift
-fi
+done
 arch=${1:-} compiler=${CC:-cc} sysroot=
 if [[ -n $arch ]]; then
     [[ $arch == arm64 ]] || die "$arch: no cross compiler is known but that for arm64"

@@ -18,7 +18,7 @@ import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
-from roots import copy_of, kept, run
+from roots import copy_of_it, run
 
 SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PATIENCE = 400  # seconds for a boot of a machine that has a lot to do
@@ -148,8 +148,7 @@ class Container(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.root = copy_of(kept("container-bookworm-1", "lvm2,xfsprogs,systemd-sysv,dbus,cloud-init,iproute2,procps"),
-                           "muster-container-")
+        cls.root = copy_of_it("muster-container-")
         cls.addClassCleanup(shutil.rmtree, cls.root)
         found = glob.glob(os.path.join(SOURCES, "build/packages/muster_*_amd64.deb"))
         if len(found) != 1:

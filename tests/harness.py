@@ -9,6 +9,9 @@ checks, all of them ok, and all boots ended.
 """
 
 import argparse
+import contextlib
+import hashlib
+import json
 import os
 import random
 import re
@@ -16,9 +19,13 @@ import selectors
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+
+from pace import HERE, Limit
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -27,10 +34,12 @@ COMMON_SETTINGS = {
     "ebs": "0",         # EBS volumes
     "size": "400M",     # of each disk; mkfs.xfs refuses less than 300 MB
     "memory": "1G",
-    "time": "120",      # seconds for each boot
+    "time": "120",      # seconds for each boot, of the reference machine (pace.py)
     "console": "",      # a regular expression that the console has to show
     "never": "",        # one that it must not show
     "variants": "",     # ctest runs one for each, for example: disks=1 disks=24
+    "jobs": "",         # 1: it mostly waits; of ctest's halves of a processor (tests/CMakeLists.txt)
+    "needs": "",        # what is made once (tests/CMakeLists.txt); $name is the variable's value
     "soak": "no",       # yes: only ./dev soak runs it; or variants only for soak: disks=3 disks=5
 }
 
@@ -120,10 +129,18 @@ class Run:
 
     FOLDER = None   # the machine's own: run, scenarios/
     SETTINGS = {}   # what its scenarios' heads may say beyond COMMON_SETTINGS
+    JOBS = "2"        # of ctest's halves of a processor, where a scenario does not say
+    REFERENCE_US = 0  # what the metronome's work (uml/lib.sh) takes where the limits were chosen
 
     @staticmethod
     def require_tools():
         """Says what is missing rather than failing half-way."""
+
+    @staticmethod
+    def needs(scenario):
+        """What is made once, by its names in tests/CMakeLists.txt."""
+        return [re.sub(r"\$(\w+)", lambda match: scenario.parameters[match.group(1)], word)
+                for word in scenario.values["needs"].split()]
 
     def prepare(self, number, boot):
         """Before each boot: the disks, and what the inside is to know."""
@@ -196,7 +213,7 @@ class Run:
         """The variables of the scenario, for a shell."""
         values = {
             "BOOT": number, "BOOTS": len(self.scenario.boots), "SEED": self.scenario.seed,
-            "SOAK": os.environ.get("MUSTER_SOAK", ""), **more, **self.scenario.parameters,
+            "SOAK": os.environ.get("MUSTER_SOAK", ""), "REFERENCE_US": self.REFERENCE_US, **more, **self.scenario.parameters,
         }
         with open(path, "w", encoding="utf-8") as file:
             for key, value in values.items():
@@ -233,7 +250,7 @@ class Run:
     def _watch(self, kernel, number, boot, log):
         """Copies the console until the kernel ends, the time is up or the power is cut."""
         began = time.monotonic()
-        limit = float(self.scenario.values["time"])
+        limit = Limit(float(self.scenario.values["time"]), self._slowness)
         cut_at = None
         log.write("== boot %d of %s, seed %d\n" % (number, self.scenario.name, self.scenario.seed))
         selector = selectors.DefaultSelector()
@@ -247,9 +264,9 @@ class Run:
             if cut_at is not None and now >= cut_at:
                 log.write("== power cut, %.2f s after the mark\n" % boot.cut)
                 return None
-            if now - began > limit:
-                log.write("== killed: %g s are over\n" % limit)
-                return "not at its end after %g s" % limit
+            if limit.is_over():
+                log.write("== killed: %s\n" % limit)
+                return "not at its end after %s" % limit
             if not selector.select(0.05 if boot.cut is not None else 0.5):
                 continue
             piece = os.read(kernel.stdout.fileno(), 65536)
@@ -276,6 +293,12 @@ class Run:
         status = ends[-1].split()[-1]
         return None if status == "0" else "the script ended with status %s" % status
 
+    def _slowness(self):
+        """What the kernel has measured (uml/lib.sh, metronome), and this machine besides: before the kernel has
+        measured anything, and where it hangs."""
+        measured = [int(line.split()[1]) / 100 for line in self._lines("pace ")[-5:]]
+        return max([HERE.slowness(), *measured])
+
     # -- the verdict ------------------------------------------------------------------------------
 
     def _lines(self, beginning=""):
@@ -299,6 +322,42 @@ class Run:
         return problems
 
 
+class Door:
+    """Where the scenario asks this machine for what only the outside can do: a line is a request, and so is its
+    answer. `requests`: its first word to the function that is given the others."""
+
+    def __init__(self, requests):
+        self.requests = requests
+        self.ours, self.theirs = socket.socketpair()
+        # Its own thread: a request is served at once, and on time.
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def close(self, seconds):
+        """Waits so long for a request that is under way."""
+        with contextlib.suppress(OSError):
+            self.ours.shutdown(socket.SHUT_RDWR)
+        self.thread.join(seconds)
+        self.ours.close()
+        self.theirs.close()
+
+    def _serve(self):
+        rest = b""
+        with contextlib.suppress(OSError):
+            while piece := self.ours.recv(4096):
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in lines:
+                    self.ours.sendall(self._answer(line.decode("utf-8", "replace").split()).encode() + b"\n")
+
+    def _answer(self, words):
+        try:
+            if not words or words[0] not in self.requests:
+                raise ScenarioError("%r is not known" % words)
+            return self.requests[words[0]](*words[1:])
+        except (ScenarioError, OSError, ValueError, TypeError) as error:
+            return json.dumps({"error": str(error)})
+
+
 def parse_size(text):
     """Bytes of "400M"."""
     units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -312,6 +371,25 @@ def make_disk(path, size, anew=False):
     if anew or not os.path.exists(path):
         with open(path, "wb") as disk:
             disk.truncate(parse_size(size))
+
+
+def hash_content(path):
+    """A hash of every byte of a disk's file. A block of zeros counts by where it is not, so that a hole costs
+    nothing."""
+    digest, block, end = hashlib.sha256(), 1 << 16, os.path.getsize(path)
+    with open(path, "rb") as file:
+        at = 0
+        while at < end:
+            try:
+                at = os.lseek(file.fileno(), at, os.SEEK_DATA) // block * block
+            except OSError:  # there is none any more
+                break
+            content = os.pread(file.fileno(), block, at)
+            if content.strip(b"\0"):
+                digest.update(b"%d %d " % (at, len(content)) + content)
+            at += block
+    digest.update(b"%d" % end)
+    return digest.hexdigest()
 
 
 # -- the command line -----------------------------------------------------------------------------
@@ -339,13 +417,13 @@ def _scenario_names(machine):
 
 
 def _list_for_ctest(machine):
-    """NAME|SETTINGS|SECONDS|soak or always, one line each."""
+    """NAME|SETTINGS|COST|JOBS|NEEDS|soak or always, one line each. The limit tells the longer ones from the others."""
     for name in _scenario_names(machine):
         for settings, only_soak in Scenario(machine, name).variants():
             variant = Scenario(machine, name, settings)
-            seconds = 30 + float(variant.values["time"]) * len(variant.boots)
-            print("%s|%s|%d|%s" % (name, " ".join(settings), seconds,
-                                   "soak" if only_soak else "always"))
+            cost = float(variant.values["time"]) * len(variant.boots)
+            print("|".join((name, " ".join(settings), "%d" % cost, variant.values["jobs"] or machine.JOBS,
+                            " ".join(machine.needs(variant)), "soak" if only_soak else "always")))
 
 
 def main(machine, arguments):

@@ -13,7 +13,7 @@ import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
-from roots import copy_of, kept, run
+from roots import copy_of_it, run
 
 SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PACKAGES = os.path.join(SOURCES, "build", "packages")
@@ -23,12 +23,8 @@ WATCH = "/etc/systemd/system/multi-user.target.wants/muster-watch.service"
 
 
 class Root(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.base = kept("chroot-bookworm-1", "lvm2,xfsprogs,systemd-sysv")
-
     def setUp(self):
-        self.folder = copy_of(self.base, "muster-root-")
+        self.folder = copy_of_it("muster-root-")
         self.addCleanup(shutil.rmtree, self.folder)
 
     def inside(self, *words):

@@ -38,6 +38,8 @@ class Ami(harness.Run):
     """A run in QEMU."""
 
     FOLDER = HERE
+    JOBS = "4"
+    REFERENCE_US = 40000  # emulated
     SETTINGS = {
         "time": "300",
         "ebs-size": "64M",        # of each EBS volume: nobody formats them
@@ -70,6 +72,13 @@ class Ami(harness.Run):
         for tool in ("qemu-img", "qemu-nbd", "setpriv", "mkfs.ext4"):
             if not shutil.which(tool):
                 sys.exit("ami: %s is not installed: ./dev deps" % tool)
+
+    @staticmethod
+    def needs(scenario):
+        machine = scenario.values["machine"]
+        packages = "packages" if machine == "amd64" else "packages." + machine
+        return [*harness.Run.needs(scenario), "image." + machine,
+                *([packages] if scenario.values["package"] == "yes" else [])]
 
     def program(self):
         return "muster" if self.scenario.values["machine"] == "amd64" else "muster-" + self.scenario.values["machine"]

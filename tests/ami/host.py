@@ -158,10 +158,9 @@ class Host:
         self.timer = self.told = None
         self.plugged = 0
         self.slots = int(values["slots"])
-        self.door, self.guest_door = socket.socketpair()
         self.monitor = Monitor()
-        # Its own thread: a request is served at once, and on time.
-        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.door = harness.Door({"clock": self._clock, "stop-root": self._stop_root, "told": self._told,
+                                  "plug": self._plug, "next": self._next, "reports": self._reports})
         try:
             if values["services"] == "outside":
                 self.services = Services(work)
@@ -170,18 +169,17 @@ class Host:
         except BaseException:
             self.stop()
             raise
-        self.thread.start()
 
     def descriptors(self):
         """Of QEMU, which inherits them."""
-        return self.guest_door.fileno(), self.monitor.theirs.fileno()
+        return self.door.theirs.fileno(), self.monitor.theirs.fileno()
 
     def arguments(self):
         """QEMU's."""
         root = "format=raw,file=nbd:unix:root.sock" if self.root else "format=qcow2,file=root.qcow2"
         arguments = [
             "-drive", "if=none,id=root,discard=unmap," + root,
-            "-chardev", "socket,id=host,fd=%d" % self.guest_door.fileno(),
+            "-chardev", "socket,id=host,fd=%d" % self.door.theirs.fileno(),
             "-device", "virtserialport,chardev=host,name=muster.host",
             "-chardev", "socket,id=monitor,fd=%d" % self.monitor.theirs.fileno(),
             "-mon", "chardev=monitor,mode=control",
@@ -191,51 +189,18 @@ class Host:
         return arguments + (self.services.arguments() if self.services else [])
 
     def stop(self):
-        # Both wake the thread, wherever it waits.
+        # Both wake the door's thread, wherever it waits.
         self.over.set()
-        try:
-            self.door.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        if self.thread.is_alive():
-            self.thread.join(START)
+        self.door.close(START)
         if self.timer:
             self.timer.cancel()
         for one in (self.root, self.services):
             if one:
                 one.stop()
-        for one in (self.door, self.guest_door, self.monitor.ours, self.monitor.theirs):
+        for one in (self.monitor.ours, self.monitor.theirs):
             one.close()
 
-    # -- the door -----------------------------------------------------------------------------------
-
-    def _serve(self):
-        """A line is a request; its answer is a line, too."""
-        rest = b""
-        while True:
-            try:
-                piece = self.door.recv(4096)
-            except OSError:
-                return
-            if not piece:
-                return
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                try:
-                    answer = self._answer(line.decode("utf-8", "replace").split())
-                except (ScenarioError, OSError, ValueError, TypeError) as error:
-                    answer = json.dumps({"error": str(error)})
-                try:
-                    self.door.sendall(answer.encode("utf-8") + b"\n")
-                except OSError:
-                    return
-
-    def _answer(self, words):
-        requests = {"clock": self._clock, "stop-root": self._stop_root, "told": self._told,
-                    "plug": self._plug, "next": self._next, "reports": self._reports}
-        if not words or words[0] not in requests:
-            raise ScenarioError("%r is not known" % words)
-        return requests[words[0]](*words[1:])
+    # -- what is asked at the door ------------------------------------------------------------------
 
     def _sleep(self, seconds):
         """Unless the boot ends before."""

@@ -44,16 +44,6 @@ disconnect() {
     done
 }
 
-# host REQUEST...: asks what runs outside of the machine (host.py); prints its answer, a line. No program is
-# started for it, and nothing is read from the root: it works while that is stopped.
-host() {
-    local answer
-    [[ -n ${HOST_DOOR:-} ]] || exec {HOST_DOOR}<>/dev/virtio-ports/muster.host
-    printf '%s\n' "$*" >&"$HOST_DOOR"
-    read -r -t "${HOST_PATIENCE:-120}" -u "$HOST_DOOR" answer || { fail "the host answers: $*"; return 1; }
-    printf '%s\n' "$answer"
-}
-
 # pause SECONDS: sleep, without a program.
 pause() {
     [[ -n ${PAUSE_PIPE:-} ]] || exec {PAUSE_PIPE}<> <(:)

@@ -36,7 +36,12 @@ check_status() {
     shift 2
     "$@"
     status=$?
-    if [[ $status == "$expected" ]]; then pass "$what"; else fail "$what (status $status, not $expected)"; fi
+    if [[ $status == "$expected" ]]; then
+        pass "$what"
+    else
+        fail "$what (status $status, not $expected)"
+        return 1
+    fi
 }
 
 # expect_equal WHAT EXPECTED ACTUAL
@@ -55,15 +60,69 @@ expect_match() {
     fi
 }
 
-# wait_for SECONDS COMMAND...: until the command succeeds.
+# ---- time ----------------------------------------------------------------------------------------------
+# A limit is there to end what hangs. It is in seconds of the machine on which it was chosen, at rest; here these
+# last as long as the metronome says.
+reference_us=$REFERENCE_US
+
+# metronome: measures for as long as it runs. Its work is what most of the time of a scenario goes into: processes
+# are made, and a shell computes. It opens no file, which a root that is stopped would not let it.
+metronome() {
+    local began took i pipe
+    mkfifo /run/metronome
+    exec {pipe}<>/run/metronome # to wait without a program
+    while :; do
+        began=${EPOCHREALTIME/./}
+        (:)
+        (:)
+        for ((i = 0; i < 1000; i++)); do :; done
+        took=$((${EPOCHREALTIME/./} - began))
+        echo $((took * 100 / reference_us)) >/run/pace
+        echo "pace $((took * 100 / reference_us))" >>"$SAID"
+        read -r -t 5 -u "$pipe" || :
+    done
+}
+
+# slowness: how many times as slow this machine is just now, in hundredths, into $slowness.
+slowness() {
+    slowness=100
+    read -r slowness </run/pace 2>/dev/null
+    ((slowness >= 100)) || slowness=100
+}
+
+# scaled SECONDS: of the reference machine; here, whole ones, into $scaled.
+scaled() {
+    slowness
+    scaled=$((($1 * slowness + 99) / 100))
+}
+
+# wait_for COMMAND...: until the command succeeds, for a minute at the most.
 wait_for() {
-    local end=$((SECONDS + $1))
-    shift
+    local began=$SECONDS
     until "$@" >/dev/null 2>&1; do
-        ((SECONDS < end)) || return 1
+        scaled 60
+        if ((SECONDS - began > scaled)); then
+            say "waited for $((SECONDS - began)) s in vain: $*; this machine is $slowness % of the reference's time"
+            return 1
+        fi
         sleep 0.1
     done
 }
+
+# in_time WHAT LIMIT MILLISECONDS: what has a limit of so many seconds took that long and no longer, but for what the
+# machine needs to notice and to tell it.
+in_time() {
+    local what=$1 limit=$2 took=$3
+    scaled 5
+    if ((took <= (limit + scaled) * 1000)); then
+        pass "$what ($took ms, limit $limit s)"
+    else
+        fail "$what: $took ms, expected at most $limit s and $scaled s more; this machine is $slowness % of the reference's time"
+    fi
+}
+
+# milliseconds: of the clock, into $milliseconds.
+milliseconds() { milliseconds=$((${EPOCHREALTIME/./} / 1000)); }
 
 # From here the host counts the seconds of `#: boot cut=`.
 mark_cut() { echo "cut $BOOT" >>"$SAID"; }
@@ -74,27 +133,70 @@ keep() {
     cp -r "$@" "$WORK/keep/"
 }
 
-# hash_disks NAME...: a hash of every byte of each disk, past no cache: what the kernel would read.
+# ---- what is asked of another process ------------------------------------------------------------------
+# host REQUEST...: asks what runs outside of the machine (harness.py, Door); prints its answer, a line. No program is
+# started for it, and nothing is read from the root: it works while that is stopped.
+host() {
+    local answer
+    [[ -n ${HOST_DOOR:-} ]] || exec {HOST_DOOR}<>"$DOOR"
+    printf '%s\n' "$*" >&"$HOST_DOOR"
+    read -r -t "${HOST_PATIENCE:-600}" -u "$HOST_DOOR" answer || { fail "the host answers: $*"; return 1; }
+    printf '%s\n' "$answer"
+}
+
+# start_assistant: by init, for `ask`.
+start_assistant() {
+    mkfifo /run/assistant.requests /run/assistant.answers
+    /usr/bin/python3 -S -E "$SOURCE/tests/uml/assistant.py" &
+}
+
+# ask REQUEST ARGUMENT ARGUMENT: of assistant.py; prints its answer.
+ask() {
+    local answer
+    printf '%s\0' "$1" "$2" "$3" >/run/assistant.requests
+    answer=$(</run/assistant.answers)
+    [[ ${answer%%$'\n'*} == 0 ]] || { printf '%s\n' "$answer" >&2; return 1; }
+    [[ $answer == 0 ]] || printf '%s\n' "${answer#*$'\n'}" # nothing: the shell has taken its end of line
+}
+
+# query FILE EXPRESSION: a Python expression over the JSON in FILE, as `it`; of JSON lines, `them` is
+# all of them and `it` the last.
+query() { ask query "$1" "$2"; }
+
+# simulator DOOR [JSON]: GET or POST to the simulator's own door: state, script, reset.
+simulator() { ask simulator "$1" "${2:-}"; }
+
+# hash_disks NAME...: a hash of every byte of each disk. In UML the host reads it, from the disk's file: what is still on
+# its way there goes first, through the disk and then through the file.
+# shellcheck disable=SC2206  # words
+all_disks=($EPHEMERAL $EBS)
 hash_disks() {
-    local name
+    local name file
+    [[ -z ${UML:-} ]] || { sync; sync; }
     for name in "$@"; do
-        blockdev --flushbufs "/dev/$name" 2>/dev/null
-        printf '%s %s\n' "$name" "$(sha256sum <"/dev/$name" | cut -d' ' -f1)"
+        if [[ -n ${UML:-} ]]; then
+            file=$name.disk
+            [[ $name != loop* ]] || file=${all_disks[${name#loop}]}.disk
+            printf '%s %s\n' "$name" "$(host hash "$file")"
+        else
+            blockdev --flushbufs "/dev/$name" 2>/dev/null
+            printf '%s %s\n' "$name" "$(sha256sum <"/dev/$name" | cut -d' ' -f1)"
+        fi
     done
 }
 
 # blank_disks: the ephemeral disks as they were delivered; what is left of an assembly is taken down.
 blank_disks() {
     umount /mnt/scratch 2>/dev/null
-    local name size
-    for name in $(dmsetup ls 2>/dev/null | grep -v 'No devices' | cut -f1); do
-        dmsetup remove --retry "$name" 2>/dev/null
+    local node name nodes=''
+    for node in /sys/block/dm-*/dm/name; do
+        if [[ -e $node ]]; then
+            read -r name <"$node"
+            dmsetup remove --retry "$name" 2>/dev/null
+        fi
     done
-    for name in $EPHEMERAL; do
-        size=$(blockdev --getsize64 "/dev/$name")
-        dd if=/dev/zero of="/dev/$name" bs=1M count=5 conv=notrunc,fsync status=none
-        dd if=/dev/zero of="/dev/$name" bs=1M seek=$((size / 1048576 - 1)) count=1 conv=notrunc,fsync status=none
-    done
+    for name in $EPHEMERAL; do nodes+=" /dev/$name"; done
+    ask blank "$nodes" ''
     udevadm settle --timeout=10
 }
 
@@ -105,7 +207,7 @@ write_md() {
     mkdir -p /etc/mdadm
     echo "AUTO -all" >/etc/mdadm/mdadm.conf
     mdadm --create "$array" --run --force --level=1 --metadata="$2" --raid-devices=1 "$1" </dev/null >/dev/null 2>&1
-    wait_for 10 mdadm --stop "$array" || fail "the array on $1 is stopped"
+    wait_for mdadm --stop "$array" || fail "the array on $1 is stopped"
     udevadm settle --timeout=10
 }
 
@@ -138,7 +240,7 @@ start_simulator() {
         --record "$REPORTS" --log "$REQUESTS" \
         --set "instance.block-device-mapping=$(mapping)" "$@" >"$output" 2>&1 </dev/null &
     SIMULATOR=$!
-    wait_for 20 grep -q pid "$output" || { fail "the simulator starts"; cat "$output"; return 1; }
+    wait_for grep -q pid "$output" || { fail "the simulator starts"; cat "$output"; return 1; }
 }
 
 # configure JSON...: what muster's configuration adds to a webhook at the endpoint and a file.
@@ -158,30 +260,4 @@ configure() {
 stop_simulator() {
     kill "$SIMULATOR" 2>/dev/null
     wait "$SIMULATOR" 2>/dev/null
-}
-# simulator DOOR [JSON]: GET or POST to the simulator's own door: state, script, reset.
-simulator() {
-    /usr/bin/python3 -c '
-import sys, urllib.request
-url = "http://127.0.0.1:8081/_simulator/" + sys.argv[1]
-data = sys.argv[2].encode() if len(sys.argv) > 2 else None
-if sys.argv[1] != "state" and data is None: data = b""
-print(urllib.request.urlopen(urllib.request.Request(url, data)).read().decode())' "$@"
-}
-
-# query FILE EXPRESSION: a Python expression over the JSON in FILE, as `it`; of JSON lines, `them` is
-# all of them and `it` the last.
-query() {
-    /usr/bin/python3 - "$@" <<'PYTHON'
-import json, sys
-with open(sys.argv[1], encoding="utf-8") as file:
-    text = file.read()
-try:
-    them = [json.loads(text)]
-except ValueError:
-    them = [json.loads(line) for line in text.splitlines() if line.strip()]
-it = them[-1] if them else None
-value = eval(sys.argv[2])
-print(value if isinstance(value, str) else json.dumps(value))
-PYTHON
 }

@@ -19,8 +19,7 @@ row() {
 assemble() { "$MUSTER" run >/dev/null 2>&1 || fail "$ROW: assembled first"; }
 # becomes_ready [DISKS]
 becomes_ready() {
-    check_status "$ROW: ready" 0 "$MUSTER" run >/run/log 2>&1
-    tail -n 1 "$SAID" | grep -q '^ok' || tail -n 20 /run/log
+    check_status "$ROW: ready" 0 "$MUSTER" run --log-level debug >/run/log 2>&1 || tail -n 20 /run/log
     expect_match "$ROW: mounted" "/dev/mapper/muster-scratch /mnt/scratch $FILESYSTEM rw" "$(cat /proc/mounts)"
     expect_equal "$ROW: striped over ${1:-3}" "${1:-3} 256" \
         "$(dmsetup table muster-scratch | awk '{ print $4, $5 / 2 }')"

@@ -20,6 +20,7 @@ class Uml(harness.Run):
     """A run in User-Mode Linux."""
 
     FOLDER = HERE
+    REFERENCE_US = 45000
     SETTINGS = {
         "modules": "",      # beyond dm-mod and loop
     }
@@ -30,6 +31,7 @@ class Uml(harness.Run):
             raise ScenarioError("at most %d disks" % len(LETTERS))
         self.processor = None       # that the kernel runs on
         self.processor_lock = None  # held while it does
+        self.door = None
 
     @staticmethod
     def require_tools():
@@ -56,7 +58,7 @@ class Uml(harness.Run):
         self.write_environment(
             os.path.join(self.work, "env"), number, MUSTER=self.muster, SCENARIO=self.scenario.path,
             SOURCE=SOURCE, WORK=self.work, SAID=self.said, EPHEMERAL=" ".join(ephemeral),
-            EBS=" ".join(ebs), MODULES=self.scenario.values["modules"])
+            EBS=" ".join(ebs), UML="yes", MODULES=self.scenario.values["modules"])
 
     def command(self):
         memory = self.scenario.values["memory"]
@@ -65,13 +67,14 @@ class Uml(harness.Run):
             "linux.uml", "mem=" + memory, "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro",
             "init=" + os.path.join(HERE, "init"), "uml_dir=" + self.work,
             "uml_work=" + self.work, "uml_source=" + SOURCE,
-            "con0=fd:0,fd:1", "con=null", "quiet",
+            "con0=fd:0,fd:1", "con=null", "ssl0=fd:%d" % self.door.theirs.fileno(), "quiet",
         ], self._environment(parse_size(memory))
 
     def start_beside(self):
-        """A processor of its own, as long as there is a free one. Each system call in the guest goes from
+        """The door; and a processor of its own, as long as there is a free one. Each system call in the guest goes from
         one process of this machine to another and back by ptrace; where the two are on two processors, that
         is two interrupts between these, which a virtual machine pays for: 2 s of work took 12 to 22 s."""
+        self.door = harness.Door({"hash": lambda name: harness.hash_content(os.path.join(self.work, name))})
         every = sorted(os.sched_getaffinity(0))
         self.processor = random.choice(every)
         for processor in every:
@@ -83,9 +86,12 @@ class Uml(harness.Run):
                 continue
             self.processor, self.processor_lock = processor, lock
             break
-        return ()
+        return (self.door.theirs.fileno(),)
 
     def stop_beside(self):
+        if self.door:
+            self.door.close(60)
+            self.door = None
         if self.processor_lock:
             self.processor_lock.close()
             self.processor_lock = None

@@ -70,11 +70,11 @@ case $BOOT in
     # Any number of disks: then what shows is waited for. This controller has no namespace for a while.
     namespace=/sys/kernel/config/nvmet/subsystems/ephemeral3/namespaces/1
     echo 0 >"$namespace/enable"
-    check "a disk is missing" wait_for 30 test ! -e "/dev/${disks[3]}"
+    check "a disk is missing" wait_for test ! -e "/dev/${disks[3]}"
     configure "{ $ebs }"
     "$MUSTER" run --log-level debug >/run/run.out 2>&1 &
     agent=$!
-    check "muster waits for it" wait_for 120 grep -q 'waiting for="ephemeral disks: 7 so far' /run/run.out
+    check "muster waits for it" wait_for grep -q 'waiting for="ephemeral disks: 7 so far' /run/run.out
     sleep 2
     echo 1 >"$namespace/enable"
     wait "$agent"

@@ -1,6 +1,6 @@
 # The root stops answering at a random moment of the boot job, as EBS volumes did in 2011: no error, no end. The
-# endpoint has `failed / root-stuck` within `io_deadline` and a second of that moment, and the boot job is over,
-# all while the root is still stopped. The metadata service and the endpoint are outside; so is who stops the
+# endpoint has `failed / root-stuck` at `io_deadline` after that moment, and the boot job is over, all while the root
+# is still stopped. The metadata service and the endpoint are outside; so is who stops the
 # root, lets it go on again, and looks what the endpoint has got by then.
 #
 # Each try begins as a boot does: blank disks, an empty /run/muster, nothing in the page cache. While the root is
@@ -16,10 +16,11 @@
 #: soak tries=10,time=1800
 tries=${tries:-2}
 io_deadline=${io_deadline:-5}
-# Seconds, for the emulation. A stand-in that did nothing but probe the root each half second had it at the endpoint
-# 0.3 and 0.6 s after the deadline of 5 s, on a machine that had three times the work that it could do.
-allowance=${allowance:-2}
-lasting=$((io_deadline + 1 + allowance + 4))
+# patience: for how long the root is stopped, as slow as the machine is by now: all must happen meanwhile.
+patience() {
+    scaled 7
+    lasting=$((io_deadline + scaled))
+}
 RANDOM=$((SEED % 32768))
 muster=/usr/local/sbin/muster
 
@@ -110,7 +111,7 @@ expect_match "it was stopped for five seconds" '^5...$' "$(told 'it["continued"]
 # How long the boot job of a machine takes that is well.
 make_new
 start_boot_job muster-well
-check "it ends" wait_for 180 is_over muster-well
+check "it ends" wait_for is_over muster-well
 expect_equal "well: ready and delivered" "exited 0" "$(unit muster-well SubState) $(unit muster-well ExecMainStatus)"
 length=$(($(milliseconds muster-well ExecMainExitTimestamp) - $(milliseconds muster-well ExecMainStartTimestamp)))
 say "that took $length ms"
@@ -131,13 +132,14 @@ while ((counted < tries && late < tries + 3)); do
     zero=$((clock - (zero + now) / 2)) # what the host's clock was when this kernel's was at zero
     start_boot_job "$name"
     note_end "$name"
+    patience
     host stop-root "$after" "$lasting" >/run/stopped || break
     host told >/run/told.json || break
 
     # It goes on.
     what="stopped after $after s"
     say "$what: $(cat /run/told.json)"
-    if [[ $(told "[r['at'] < (1 + $allowance) * 1000 for r in $verdicts if r['outcome'] == 'ready'][:1]") == "[true]" ]]; then
+    if [[ $(told "[r['at'] < $io_deadline * 1000 for r in $verdicts if r['outcome'] == 'ready'][:1]") == "[true]" ]]; then
         say "$what: that was too late, the boot job was over"
         late=$((late + 1))
         systemctl stop "$name"
@@ -146,17 +148,16 @@ while ((counted < tries && late < tries + 3)); do
     late=0 counted=$((counted + 1))
     expect_equal "$what: one verdict, failed, root-stuck, recreate" '[["failed", "root-stuck", true]]' \
         "$(told "[[r['outcome'], r['code'], r['recreate']] for r in $verdicts]")"
-    expect_equal "$what: at the endpoint within $io_deadline s and one (and $allowance for the emulation)" true \
-        "$(told "any(0 < r['at'] <= ($io_deadline + 1 + $allowance) * 1000 for r in $verdicts)")"
+    in_time "$what: at the endpoint" "$io_deadline" "$(told "min([r['at'] for r in $verdicts], default=10**6)")"
     stopped=$(told 'it["stopped"]') continued=$(told 'it["continued"]')
-    check "$what: the boot job ends" wait_for 180 is_over "$name"
+    check "$what: the boot job ends" wait_for is_over "$name"
     expect_equal "$what: as one that has reported a failure" "exit-code 1" \
         "$(unit "$name" Result) $(unit "$name" ExecMainStatus)"
     since=$((zero + $(cat "/run/$name.end") - stopped))
     check "$what: while the root was stopped ($since ms after the stop)" \
         test "$since" -gt 0 -a "$since" -lt $((continued - stopped))
     say "$what: for PID 1 it was over $((zero + $(milliseconds "$name" StateChangeTimestamp) - stopped)) ms after the stop"
-    check "$what: then nothing hangs, and nothing of muster is left" wait_for 60 nothing_left
+    check "$what: then nothing hangs, and nothing of muster is left" wait_for nothing_left
     left_over
     systemctl status --no-pager --lines=20 "$name"
     systemctl stop "$name"

@@ -32,7 +32,7 @@ case $BOOT in
     check_status "run: ready and delivered" 0 "$MUSTER" run
     ;;
 2)
-    wait_for 60 test -e /dev/mapper/theirs-data
+    wait_for test -e /dev/mapper/theirs-data
     check "udev activated somebody's group" test -e /dev/mapper/theirs-data
     check_not "and not muster's" test -e /dev/mapper/muster-scratch
     expect_equal "LVM says so, too" "" "$(lvs --noheadings -o lv_active muster | tr -d ' ')"

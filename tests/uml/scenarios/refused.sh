@@ -37,18 +37,18 @@ umount /mnt
 
 row "in use: mounted where muster can't see it" "$WIPE"
 mkfs.ext3 -q /dev/loop1
-unshare --mount --propagation private sh -c 'mount -o ro /dev/loop1 /srv; : >/run/mounted; sleep 60' &
+unshare --mount --propagation private sh -c 'mount -o ro /dev/loop1 /srv; : >/run/mounted; sleep infinity' &
 hidden=$!
-wait_for 10 test -e /run/mounted
+wait_for test -e /run/mounted
 check_not "$ROW: it is not among our mounts" grep -q /srv /proc/self/mountinfo
 refused ephemeral-foreign-data "/dev/loop1 is mounted at /srv"
 pkill -P "$hidden" sleep
 wait "$hidden"
 
 row "in use: held by a program" "$WIPE"
-python3 -c 'import os, time; fd = os.open("/dev/loop2", os.O_RDONLY | os.O_EXCL); open("/run/held", "w"); time.sleep(60)' &
+python3 -c 'import os, time; fd = os.open("/dev/loop2", os.O_RDONLY | os.O_EXCL); open("/run/held", "w"); time.sleep(1e6)' &
 holder=$!
-wait_for 10 test -e /run/held
+wait_for test -e /run/held
 refused ephemeral-foreign-data "/dev/loop2 is in use .*gives it to nobody else"
 kill "$holder"
 

@@ -3,6 +3,7 @@
 #: disks 3
 #: ebs 1
 #: time 240
+#: needs userland.$release
 #: variants release=trixie
 #: soak release=bullseye release=bookworm
 release=${release:-trixie}

@@ -9,11 +9,16 @@ import sys
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+from waiting import patience, wait_for  # noqa: E402
+
 PROGRAM = os.path.join(HERE, "simulator.py")
 
 MAPPING = "/latest/meta-data/block-device-mapping/"
 TTL = "X-aws-ec2-metadata-token-ttl-seconds"
 TOKEN = "X-aws-ec2-metadata-token"
+MOMENT = 0.3  # seconds in which something that should not come would come
 
 
 class Simulator:
@@ -41,7 +46,7 @@ class Simulator:
     def stop(self):
         if not self.process.stdin.closed:
             self.process.stdin.close()
-        status = self.process.wait(5)
+        status = self.process.wait(patience())
         self.process.stdout.close()
         return status
 
@@ -59,11 +64,14 @@ class Reply:
         self.text = self.body.decode("utf-8", "replace")
 
 
-def receive(connection, method="GET"):
-    """Reads one answer as its Content-Length says, or until something ends it."""
+def receive(connection, method="GET", silent_after=None):
+    """Reads one answer as its Content-Length says, or until something ends it. `silent_after`: so many bytes of a
+    body that is not to go on."""
     data = b""
     while True:
         head, mark, body = data.partition(b"\r\n\r\n")
+        if mark and silent_after is not None and len(body) >= silent_after:
+            connection.settimeout(MOMENT)
         if mark and method == "HEAD":
             return Reply(data, "whole")
         if mark and b"Content-Length: " in head:
@@ -89,10 +97,22 @@ def send(connection, method, target, headers=None, body=""):
     connection.sendall(("\r\n".join(lines) + "\r\n\r\n" + body).encode("utf-8"))
 
 
-def exchange(address, method, target, headers=None, body="", timeout=5.0):
-    with socket.create_connection(address, timeout) as connection:
+def connect(address):
+    return socket.create_connection(address, patience())
+
+
+def is_refused(address):
+    try:
+        connect(address).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def exchange(address, method, target, headers=None, body="", silent_after=None):
+    with connect(address) as connection:
         send(connection, method, target, headers, body)
-        return receive(connection, method)
+        return receive(connection, method, silent_after)
 
 
 class WithSimulator(unittest.TestCase):
@@ -121,13 +141,16 @@ class WithSimulator(unittest.TestCase):
                        **{name.replace("_", "-"): value for name, value in headers.items()})
         return exchange(self.metadata, "PUT", "/latest/api/token", headers)
 
-    def get(self, target, method="GET", timeout=5.0):
-        return exchange(self.metadata, method, target, {TOKEN: self.token}, timeout=timeout)
+    def get(self, target, method="GET", silent_after=None):
+        return exchange(self.metadata, method, target, {TOKEN: self.token}, silent_after=silent_after)
+
+    def gate(self):
+        return self.simulator.state()["metadata"]["gate"]
 
     def rules(self, *rules):
         self.simulator.swap({"metadata": list(rules)})
 
-    def spoilt(self, patience=0.3, **action):
+    def spoilt(self, silent_after=None, **action):
         """The instance id's answer under one action."""
         self.rules(dict(action, path="meta-data/instance-id"))
-        return self.get("/latest/meta-data/instance-id", timeout=patience)
+        return self.get("/latest/meta-data/instance-id", silent_after=silent_after)

@@ -39,11 +39,12 @@ class Control:
     def _state(self, request):
         state = {"pid": os.getpid(), "uptime": round(time.monotonic() - self.began, 3)}
         for service in (self.metadata, self.endpoint):
-            state[service.name] = dict(service.counters.snapshot(),
-                                       gate=service.rules.gate()[0],
+            state[service.name] = dict(service.counters.snapshot(), open=len(service.connections),
+                                       gate=service.gate,
                                        rules_age=round(service.rules.age(), 3))
         state["metadata"]["tokens"] = self.metadata.handler.tokens.snapshot()
         state["endpoint"]["decisions"] = list(self.endpoint.handler.decisions)
+        state["endpoint"]["held_back"] = self.endpoint.handler.held_back()
         return _json(200, state)
 
     def _secrets(self, request):

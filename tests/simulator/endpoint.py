@@ -32,6 +32,13 @@ class Endpoint:
             with self.lock:
                 self.receiver.tick()
 
+    def held_back(self):
+        """Why each instance is to be replaced that the receiver's brake does not allow yet."""
+        if not self.receiver:
+            return {}
+        with self.lock:
+            return {name: one.wanted for name, one in self.receiver.instances.items() if one.wanted}
+
     def respond(self, request, changes=None):
         if request.method not in ("POST", "PUT"):
             return error_answer(405)

@@ -12,6 +12,7 @@ import time
 
 from answer import spoil
 from connection import Connection
+from refusals import watch_refusals
 from rules import DROP_CONNECTS, OPEN, REFUSE
 
 BACKLOG = 4096
@@ -27,6 +28,7 @@ class Counters:
     def reset(self):
         with self.lock:
             self.connections = 0
+            self.refused = 0
             self.requests = 0
             self.by_path = {}
             self.by_status = {}
@@ -35,6 +37,10 @@ class Counters:
     def count_connection(self):
         with self.lock:
             self.connections += 1
+
+    def count_refused(self, count):
+        with self.lock:
+            self.refused += count
 
     def count_request(self, request, status, rule):
         with self.lock:
@@ -47,7 +53,8 @@ class Counters:
 
     def snapshot(self):
         with self.lock:
-            return {"connections": self.connections, "requests": self.requests,
+            return {"connections": self.connections, "refused": self.refused,
+                    "requests": self.requests,
                     "by_path": dict(self.by_path), "by_status": dict(self.by_status),
                     "by_rule": dict(self.by_rule)}
 
@@ -74,7 +81,8 @@ class Service:
         self.address = self.holder.getsockname()[:2]
         self.wake_in, self.wake_out = socket.socketpair()
         self.wake_in.setblocking(False)
-        # the rules that the listening socket follows now
+        # what the listening socket is now, and the rules that it follows
+        self.gate = None
         self.followed = None
         self.following = threading.Condition()
 
@@ -121,36 +129,49 @@ class Service:
         return gate, wait
 
     def _accept(self):
-        state, listener, queue_fillers = REFUSE, None, []
+        sockets = []
         while True:
             rules = self.rules
             wanted, wait = self._wanted(rules)
-            if wanted != state:
-                if listener:
-                    listener.close()
-                for filler in queue_fillers:
-                    filler.close()
-                listener, queue_fillers = None, []
-                if wanted == OPEN:
-                    listener = self._bind(self.address)
-                    listener.listen(BACKLOG)
-                elif wanted == DROP_CONNECTS:
-                    listener, queue_fillers = self._drop_connects()
-                if wanted != OPEN:
-                    self._drop_connections()
-                state = wanted
+            if wanted != self.gate:
+                for each in sockets:
+                    each.close()
+                sockets = self._open(wanted)
+                self.gate = wanted
+            if self.gate == REFUSE and not sockets and rules.note_unseen():
+                continue
             with self.following:
                 self.followed = rules
                 self.following.notify_all()
             poll = select.poll()
             poll.register(self.wake_in, select.POLLIN)
-            if state == OPEN:
-                poll.register(listener, select.POLLIN)
+            if self.gate != DROP_CONNECTS and sockets:
+                poll.register(sockets[0], select.POLLIN)
             for handle, _ in poll.poll(None if wait is None else int(wait * 1000) + 1):
                 if handle == self.wake_in.fileno():
                     self.wake_in.recv(4096)
+                elif self.gate == OPEN:
+                    self._serve(sockets[0])
                 else:
-                    self._serve(listener)
+                    self._count_refused(rules, sockets[0].take())
+
+    def _open(self, wanted):
+        """The sockets of that state, the one to listen to first."""
+        if wanted == OPEN:
+            listener = self._bind(self.address)
+            listener.listen(BACKLOG)
+            return [listener]
+        sockets = []
+        if wanted == DROP_CONNECTS:
+            sockets = self._drop_connects()
+        elif refusals := watch_refusals(self.family, self.address):
+            sockets = [refusals]
+        self._drop_connections()
+        return sockets
+
+    def _count_refused(self, rules, count):
+        self.counters.count_refused(count)
+        rules.note_refused(count)
 
     def _drop_connects(self):
         """A listener with a full queue: the kernel drops each SYN, as a
@@ -163,7 +184,7 @@ class Service:
             filler.setblocking(False)
             filler.connect_ex(self.address)
             fillers.append(filler)
-        return listener, fillers
+        return [listener, *fillers]
 
     def _drop_connections(self):
         """A service that is gone answers nobody, kept-alive or not."""

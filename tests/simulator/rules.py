@@ -15,7 +15,7 @@ MATCH = {"path": (str, list), "method": (str, list), "contains": (str,)}
 SPAN = {"times": (int,), "skip": (int,), "from": (int, float), "until": (int, float),
         "since": (str,), "probability": (int, float), "seed": (int,), "sequence": (list,),
         "repeat": (bool,), "each_path": (bool,)}
-GATE = {"refuse": (bool,), "drop_connects": (bool,)}
+GATE = {"refuse": (bool,), "drop_connects": (bool,), "at_least": (int,)}
 NOTES = {"name": (str,), "comment": (str,)}
 
 RIGHT = "right"
@@ -61,6 +61,8 @@ class Rule:
         self.repeat = given.get("repeat", False)
         self.action = {key: given[key] for key in given if key in ACTIONS}
         self.gate = next((gate for gate in (REFUSE, DROP_CONNECTS) if given.get(gate)), None)
+        self.at_least = given.get("at_least", 0)
+        self.refused = 0
         self.sequence = self._read_sequence(place, given)
         self.each_path = given.get("each_path", self.sequence is not None)
         self.probability = given.get("probability")
@@ -92,10 +94,15 @@ class Rule:
         if self.since not in ("start", "first"):
             raise ScriptError('%s: since is "start" or "first", not %r' % (place, self.since))
         if self.gate:
-            extra = set(given) - set(GATE) - set(NOTES) - {"from", "until"}
+            extra = set(given) - set(GATE) - set(NOTES) - {"from", "until", "since"}
             if extra:
-                raise ScriptError("%s: %s is of the whole service: it takes only from and until, "
-                                  "not %s" % (place, self.gate, ", ".join(sorted(extra))))
+                raise ScriptError("%s: %s is of the whole service: it takes only from, until and "
+                                  "since, not %s" % (place, self.gate, ", ".join(sorted(extra))))
+            counts = self.at_least or self.since == "first"
+            if counts and (self.gate != REFUSE or "from" in given):
+                raise ScriptError('%s: at_least and since "first" are of refuse, without from' % place)
+        elif "at_least" in given:
+            raise ScriptError("%s: at_least without refuse" % place)
         elif self.sequence is not None and self.action:
             raise ScriptError("%s: a sequence and an action of its own" % place)
         elif self.sequence is None and not self.action:
@@ -103,6 +110,27 @@ class Rule:
 
     def is_in_window(self, now):
         return self.start <= now and (self.end is None or now < self.end)
+
+    def is_shut(self, now):
+        """Of a gate: until its time is over, and as many connects were refused as it says."""
+        if self.refused < self.at_least:
+            return True
+        if self.end is None and self.at_least:
+            return False
+        if self.since == "first":
+            return self.first_met is None or self.is_in_window(now - self.first_met)
+        return self.is_in_window(now)
+
+    def edges(self, now):
+        """Of a gate: when its time may change it."""
+        began = self.first_met if self.since == "first" else 0.0
+        times = [] if began is None else [began + edge for edge in (self.start, self.end) if edge is not None]
+        return [time for time in times if time > now]
+
+    def note_refused(self, count, now):
+        if self.first_met is None:
+            self.first_met = now
+        self.refused += count
 
     def matches(self, request):
         if self.methods and request.method not in self.methods:
@@ -180,11 +208,25 @@ class Rules:
         for rule in self.rules:
             if not rule.gate:
                 continue
-            if gate == OPEN and rule.is_in_window(now):
+            if gate == OPEN and rule.is_shut(now):
                 gate = rule.gate
-            changes.extend(edge - now for edge in (rule.start, rule.end)
-                           if edge is not None and edge > now)
+            changes.extend(edge - now for edge in rule.edges(now))
         return gate, min(changes) if changes else None
+
+    def note_refused(self, count):
+        """So many connects were refused just now, by the rule that holds."""
+        now = self.age()
+        for rule in self.rules:
+            if rule.gate and rule.is_shut(now):
+                rule.note_refused(count, now)
+                return
+
+    def note_unseen(self):
+        """What is refused can't be seen: a rule that waits for it goes by its time alone. True: one did wait."""
+        waiting = [rule for rule in self.rules if rule.gate and (rule.at_least or rule.since == "first")]
+        for rule in waiting:
+            rule.at_least, rule.since = 0, "start"
+        return bool(waiting)
 
     def applied(self):
         with self.lock:

@@ -3,7 +3,9 @@
 import socket
 import time
 
-from client import MAPPING, TOKEN, WithSimulator, exchange, receive, send
+from client import (MAPPING, MOMENT, TOKEN, WithSimulator, connect, exchange, is_refused, receive, send,
+                    wait_for)
+from rules import Rules
 
 
 class WhatIsSaid(WithSimulator):
@@ -84,7 +86,7 @@ class WhatIsSaid(WithSimulator):
 
     def test_no_content(self):
         self.simulator.swap({"endpoint": [{"status": 204}]})
-        with socket.create_connection(self.endpoint, 5) as connection:
+        with connect(self.endpoint) as connection:
             send(connection, "POST", "/", body="{}")
             connection.shutdown(socket.SHUT_WR)
             reply = receive(connection)
@@ -96,7 +98,7 @@ class HowItIsSaid(WithSimulator):
 
     def test_delay(self):
         began = time.monotonic()
-        self.assertEqual(self.spoilt(delay=0.2, patience=5).status, 200)
+        self.assertEqual(self.spoilt(delay=0.2).status, 200)
         self.assertGreaterEqual(time.monotonic() - began, 0.2)
 
     def test_drip(self):
@@ -105,12 +107,12 @@ class HowItIsSaid(WithSimulator):
         self.assertGreaterEqual(time.monotonic() - began, 0.19)
 
     def test_drip_head(self):
-        reply = self.spoilt(drip_head=0.002, patience=2)
+        reply = self.spoilt(drip_head=0.002)
         self.assertEqual(reply.text, "i-0123456789abcdef0")
 
     def test_stall_after_the_head_and_mid_body(self):
         for size in (0, 4):
-            reply = self.spoilt(stall=size)
+            reply = self.spoilt(silent_after=size, stall=size)
             self.assertEqual((reply.ending, reply.headers["Content-Length"], reply.text),
                              ("silence", "19", "i-01"[:size]))
 
@@ -135,13 +137,13 @@ class HowItIsSaid(WithSimulator):
         self.assertEqual((reply.ending, reply.headers["Content-Length"]), ("whole", "14"))
 
     def test_chunked(self):
-        reply = self.spoilt(chunked=True)
-        self.assertEqual(reply.body, b"13\r\ni-0123456789abcdef0\r\n0\r\n\r\n")
+        chunks = b"13\r\ni-0123456789abcdef0\r\n0\r\n\r\n"
+        self.assertEqual(self.spoilt(silent_after=len(chunks), chunked=True).body, chunks)
 
     def test_connection_close_said_and_not_said(self):
         for action, said in (({"keep_alive": False}, "close"), ({"hang_up": True}, "keep-alive")):
             self.rules(action)
-            with socket.create_connection(self.metadata, 2) as connection:
+            with connect(self.metadata) as connection:
                 send(connection, "GET", "/latest/meta-data/ami-id", {TOKEN: self.token})
                 self.assertEqual(receive(connection).headers["Connection"], said)
                 self.assertEqual(connection.recv(1), b"")
@@ -150,28 +152,43 @@ class HowItIsSaid(WithSimulator):
         self.assertEqual(self.spoilt(raw="SSH-2.0-x\r\n").data, b"SSH-2.0-x\r\n")
 
     def test_blackhole(self):
-        reply = self.spoilt(blackhole=True)
+        self.rules({"blackhole": True})
+        with connect(self.metadata) as connection:
+            send(connection, "GET", "/latest/meta-data/instance-id", {TOKEN: self.token})
+            wait_for(lambda: self.simulator.state()["metadata"]["by_status"].get("none") == 1)
+            connection.settimeout(MOMENT)
+            reply = receive(connection)
         self.assertEqual((reply.ending, reply.data), ("silence", b""))
-        self.assertEqual(self.simulator.state()["metadata"]["by_status"]["none"], 1)
 
     def test_refuse_for_a_while_and_then_the_same_port(self):
-        with socket.create_connection(self.metadata, 2) as kept:
-            self.rules({"refuse": True, "until": 0.3})
+        with connect(self.metadata) as kept:
+            self.rules({"refuse": True, "since": "first", "until": 0.3})
             self.assertEqual(kept.recv(1), b"")  # a dead service keeps nobody
-        with self.assertRaises(ConnectionRefusedError):
-            socket.create_connection(self.metadata, 2)
-        self.assertEqual(self.simulator.state()["metadata"]["gate"], "refuse")
-        time.sleep(0.35)
+        self.assertEqual(self.gate(), "refuse")
+        self.assertTrue(is_refused(self.metadata))
+        wait_for(lambda: self.gate() == "open")
+        self.assertEqual(self.get("/latest/meta-data/ami-id").status, 200)
+
+    def test_refuse_so_many(self):
+        self.rules({"refuse": True, "at_least": 3})
+        for number in range(3):
+            wait_for(lambda: self.simulator.state()["metadata"]["refused"] == number)
+            self.assertTrue(is_refused(self.metadata))
+        wait_for(lambda: self.gate() == "open")
         self.assertEqual(self.get("/latest/meta-data/ami-id").status, 200)
 
     def test_refuse_in_the_middle(self):
-        self.rules({"refuse": True, "from": 0.2, "until": 0.4})
-        self.assertEqual(self.get("/latest/meta-data/ami-id").status, 200)
-        time.sleep(0.25)
-        with self.assertRaises(ConnectionRefusedError):
-            socket.create_connection(self.metadata, 2)
-        time.sleep(0.2)
-        self.assertEqual(self.get("/latest/meta-data/ami-id").status, 200)
+        self.rules({"refuse": True, "from": 0.2})
+        wait_for(lambda: is_refused(self.metadata))
+        self.rules({"refuse": True, "until": 0.2})
+        wait_for(lambda: not is_refused(self.metadata))
+        rules = Rules("metadata", [{"refuse": True, "from": 0.2, "until": 0.4}])
+        seen = []
+        for now in (0.0, 0.25, 0.5):
+            rules.age = lambda: now
+            seen.append(rules.gate())
+        self.assertEqual([gate for gate, _ in seen], ["open", "refuse", "open"])
+        self.assertEqual([wait and round(wait, 3) for _, wait in seen], [0.2, 0.15, None])
 
     def test_drop_connects(self):
         self.rules({"drop_connects": True})
@@ -181,10 +198,15 @@ class HowItIsSaid(WithSimulator):
         self.assertEqual(self.get("/latest/meta-data/ami-id").status, 200)
 
     def test_down_for_from_a_request_on(self):
+        self.rules({"path": "meta-data/ami-id", "times": 1, "down_for": 3600})
+        self.assertIn(self.get("/latest/meta-data/ami-id").ending, ("reset", "closed"))
+        wait_for(lambda: is_refused(self.metadata))
         self.rules({"path": "meta-data/ami-id", "times": 1, "down_for": 0.3})
         self.assertIn(self.get("/latest/meta-data/ami-id").ending, ("reset", "closed"))
-        time.sleep(0.05)
-        with self.assertRaises(ConnectionRefusedError):
-            socket.create_connection(self.metadata, 2)
-        time.sleep(0.35)
-        self.assertEqual(self.get("/latest/meta-data/ami-id").status, 200)
+        wait_for(self.is_well)
+
+    def is_well(self):
+        try:
+            return self.get("/latest/meta-data/ami-id").status == 200
+        except ConnectionRefusedError:
+            return False

@@ -1,10 +1,10 @@
 """The metadata service of the simulator: right, and by the rules of a script."""
 
 import json
-import socket
-import time
 
-from client import MAPPING, TOKEN, TTL, WithSimulator, exchange, receive, send
+from client import MAPPING, TOKEN, TTL, WithSimulator, connect, exchange, receive, send, wait_for
+from connection import Request
+from rules import Rules
 
 
 class MetadataIsRight(WithSimulator):
@@ -28,11 +28,12 @@ class MetadataIsRight(WithSimulator):
         self.assertEqual(reply.status, 403)
 
     def test_tokens_really_end(self):
-        self.simulator.swap({"options": {"token_lifetime": 0.1}})
-        self.token = self.put_token("600").text
-        self.assertEqual(self.get("/latest/meta-data/instance-id").status, 200)
-        time.sleep(0.15)
-        self.assertEqual(self.get("/latest/meta-data/instance-id").status, 401)
+        for lifetime in (3600, 0.1):
+            self.simulator.swap({"options": {"token_lifetime": lifetime}})
+            self.token = self.put_token("600").text
+            if lifetime > 1:
+                self.assertEqual(self.get("/latest/meta-data/instance-id").status, 200)
+        wait_for(lambda: self.get("/latest/meta-data/instance-id").status == 401)
 
     def test_no_token_is_401_unless_v1_is_allowed(self):
         path = "/latest/meta-data/instance-id"
@@ -102,14 +103,14 @@ class MetadataIsRight(WithSimulator):
 
     def test_a_connection_is_kept(self):
         before = self.simulator.state()["metadata"]["connections"]
-        with socket.create_connection(self.metadata, 5) as connection:
+        with connect(self.metadata) as connection:
             for _ in range(3):
                 send(connection, "GET", "/latest/meta-data/instance-id", {TOKEN: self.token})
                 self.assertEqual(receive(connection).status, 200)
         self.assertEqual(self.simulator.state()["metadata"]["connections"], before + 1)
 
     def test_not_http_is_400(self):
-        with socket.create_connection(self.metadata, 5) as connection:
+        with connect(self.metadata) as connection:
             connection.sendall(b"nonsense\r\n\r\n")
             self.assertEqual(receive(connection).status, 400)
 
@@ -148,20 +149,28 @@ class Spans(WithSimulator):
         self.rules({"sequence": [{"status": 503}, "right"], "repeat": True})
         self.assertEqual(self.ids(4), [503, 200, 503, 200])
 
+    @staticmethod
+    def at(times, **rule):
+        """What such a rule makes of a request at each of these times."""
+        rules = Rules("metadata", [rule])
+        actions = []
+        for now in times:
+            rules.age = lambda: now
+            actions.append(rules.consult(Request("GET", "/latest/meta-data/ami-id", "HTTP/1.1", [], None))[0])
+        return [action.get("status") for action in actions]
+
     def test_window_from_the_start(self):
-        self.rules({"from": 0.3, "until": 0.6, "status": 503})
-        seen = self.ids(1)
-        time.sleep(0.35)
-        seen += self.ids(1)
-        time.sleep(0.3)
-        self.assertEqual(seen + self.ids(1), [200, 503, 200])
+        self.assertEqual(self.at((0.1, 0.35, 0.65), **{"from": 0.3, "until": 0.6, "status": 503}), [None, 503, None])
+        self.rules({"from": 0.2, "status": 503})
+        wait_for(lambda: self.ids(1) == [503])
+        self.rules({"until": 0.2, "status": 503})
+        wait_for(lambda: self.ids(1) == [200])
 
     def test_window_from_the_first_request(self):
+        self.assertEqual(self.at((5.0, 5.1, 5.25), since="first", until=0.2, status=404), [404, 404, None])
         self.rules({"since": "first", "until": 0.2, "status": 404})
-        time.sleep(0.25)
-        seen = self.ids(1)
-        time.sleep(0.25)
-        self.assertEqual(seen + self.ids(1), [404, 200])
+        self.assertEqual(self.ids(1), [404])
+        wait_for(lambda: self.ids(1) == [200])
 
     def test_probability_is_the_same_for_a_seed(self):
         runs = []

@@ -4,15 +4,13 @@ import glob
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 import script as scripts
-from client import HERE, MAPPING, PROGRAM, TOKEN, TTL, Simulator, exchange
+from client import HERE, MAPPING, PROGRAM, TOKEN, TTL, Simulator, exchange, is_refused, patience, wait_for
 from rules import Rules, ScriptError
 
 
@@ -23,17 +21,19 @@ class TheProgram(unittest.TestCase):
         self.assertEqual(Simulator().stop(), 0)
         simulator = Simulator()
         simulator.process.send_signal(signal.SIGTERM)
-        self.assertEqual(simulator.process.wait(5), 0)
+        self.assertEqual(simulator.process.wait(patience()), 0)
         simulator.stop()
 
     def test_a_wrong_script_is_told_and_refused(self):
         for script in ('{"metadta": []}', '{"metadata": [{"stauts": 503}]}', '{"metadata": 3}',
                        '{"metadata": [{"path": "*"}]}', '{"metadata": [{"status": "503"}]}',
-                       '{"metadata": [{"refuse": true, "path": "x"}]}', '{"options": {"v1": true}}',
+                       '{"metadata": [{"refuse": true, "path": "x"}]}',
+                       '{"metadata": [{"status": 503, "at_least": 2}]}',
+                       '{"metadata": [{"refuse": true, "since": "first", "from": 1}]}', '{"options": {"v1": true}}',
                        '{"metadata": [{"sequence": ["wrong"]}]}', "{", "no-such-script"):
             run = subprocess.run([sys.executable, PROGRAM, "--script",
                                   script], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                 timeout=10)
+                                 timeout=patience())
             self.assertEqual((run.returncode, run.stdout), (2, ""), script)
             self.assertTrue(run.stderr.startswith("simulator: "), run.stderr)
 
@@ -120,13 +120,14 @@ class TheScripts(unittest.TestCase):
     def test_misbehaving_is_must_show_3_of_issue_2(self):
         """With its refusal shortened: refused, 503, empty twice, right, empty, right."""
         script = scripts.load("misbehaving")
-        self.assertEqual(script["metadata"][0]["until"], 5.0)
-        script["metadata"][0]["until"] = 0.4
+        first = script["metadata"][0]
+        self.assertEqual((first["since"], first["until"], first["at_least"]), ("first", 5.0, 2))
+        first["until"] = 0.2
         simulator = Simulator("--script", json.dumps(script))
         metadata = simulator.address("metadata")
-        with self.assertRaises(ConnectionRefusedError):
-            socket.create_connection(metadata, 2)
-        time.sleep(0.45)
+        for _ in range(2):
+            self.assertTrue(is_refused(metadata))
+        wait_for(lambda: simulator.state()["metadata"]["gate"] == "open")
         replies = [exchange(metadata, "PUT", "/latest/api/token", {TTL: "60"}) for _ in range(3)]
         self.assertEqual([reply.status for reply in replies], [503, 503, 200])
         token = {TOKEN: replies[2].text}

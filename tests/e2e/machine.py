@@ -5,6 +5,7 @@ own, and the configurations here expect no disk. The root volume is the host's, 
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -19,6 +20,10 @@ import uuid
 HERE = os.path.dirname(os.path.abspath(__file__))
 SOURCES = os.path.dirname(os.path.dirname(HERE))
 BINARY = os.environ.get("MUSTER_BINARY", os.path.join(SOURCES, "build", "muster"))
+sys.path.insert(0, os.path.join(SOURCES, "tests"))
+
+from pace import Limit  # noqa: E402
+from waiting import patience, wait_for  # noqa: E402
 
 
 def of_sanitizer():
@@ -95,15 +100,20 @@ class Simulator:
 
     def _ask(self, path, body=None):
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(urllib.request.Request(self.control + path, body), timeout=20) as reply:
+        with opener.open(urllib.request.Request(self.control + path, body), timeout=patience()) as reply:
             return reply.read()
+
+    def wait_until_quiet(self):
+        """Nothing is under way any more from a client that is gone."""
+        wait_for(lambda: not self.state()["endpoint"]["open"])
 
     def requests(self):
         """What the endpoint got, in order, taken or not."""
         if not os.path.exists(self.record):
             return []
         with open(self.record, encoding="utf-8") as lines:
-            return [json.loads(line) for line in lines]
+            # One that is just being written is not there yet.
+            return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def taken(self):
         """The reports that the endpoint took, in order."""
@@ -123,13 +133,14 @@ class Simulator:
     def close(self):
         self.leave_traces()
         self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(patience())
         self.process.stdout.close()
         shutil.rmtree(self.folder)
 
 
 class Outcome:
     def __init__(self, status, out, err, seconds):
+        """`seconds` since before it was started: no less than what it waited by its own clock."""
         self.status = status
         self.out = out
         self.err = err
@@ -204,6 +215,15 @@ class Machine:
         finally:
             subprocess.run([*enter, "umount", name], check=True)
 
+    @contextlib.contextmanager
+    def disks_in_use(self):
+        """As where a command of an earlier run still writes: the boot job waits for its end, and the verdict does."""
+        os.makedirs(self.path("/run/muster"), exist_ok=True)
+        with open(self.path("/run/muster/disks.lock"), "a", encoding="ascii",
+                  opener=lambda path, flags: os.open(path, flags, 0o600)) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
     def inside(self, *words):
         subprocess.run(["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", *words], check=True)
 
@@ -217,32 +237,63 @@ class Machine:
         self.rebooted = True
         return boot_id
 
-    def start(self, *arguments, env=None, prefix=(), **streams):
+    def start(self, *arguments, env=None, prefix=(), log=None, **streams):
+        """`log`: a file in the machine for its standard error, to be read while it runs."""
         kept = {name: value for name, value in os.environ.items() if name == "TSAN_OPTIONS"}
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **kept, **(env or {})}
-        streams.setdefault("stdout", subprocess.PIPE)
-        streams.setdefault("stderr", subprocess.PIPE)
-        # Whatever a test configures, it can't power off the machine that it runs on.
-        return subprocess.Popen(
-            ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "setpriv", "--bounding-set=-sys_boot",
-             *prefix, BINARY, *arguments],
-            stdin=subprocess.DEVNULL, env=environment, **streams)
-
-    def end(self, process, timeout=60):
         began = time.monotonic()
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
+        with contextlib.ExitStack() as opened:
+            if log:
+                streams["stderr"] = opened.enter_context(open(self.path(log), "ab"))
+            streams.setdefault("stdout", subprocess.PIPE)
+            streams.setdefault("stderr", subprocess.PIPE)
+            # Whatever a test configures, it can't power off the machine that it runs on.
+            process = subprocess.Popen(
+                ["nsenter", f"--mount=/proc/{self.holder.pid}/ns/mnt", "setpriv", "--bounding-set=-sys_boot",
+                 *prefix, BINARY, *arguments],
+                stdin=subprocess.DEVNULL, env=environment, **streams)
+        process.began, process.log = began, log
+        return process
+
+    def says(self, process, text):
+        """Waits until its log holds the text."""
+        return wait_for(lambda: text in self.read(process.log),
+                        lambda: f"{text!r}, the log is\n{self.read(process.log)}")
+
+    def end(self, process, seconds=120):
+        """Its outcome; `seconds` are those of a Limit, and end a hang."""
+        limit = Limit(seconds)
+        while True:
+            try:
+                out, err = process.communicate(timeout=5)
+                break
+            except subprocess.TimeoutExpired:
+                if not limit.is_over():
+                    continue
             process.kill()
             out, err = process.communicate()
-            raise AssertionError(f"muster did not end:\n{out}\n{err}") from None
+            raise AssertionError(f"muster did not end within {limit}:\n{out}\n{err}")
+        if process.log:
+            err = self.read(process.log).encode()
         outcome = Outcome(process.returncode, (out or b"").decode(), (err or b"").decode(),
-                          time.monotonic() - began)
+                          time.monotonic() - process.began)
         Traces.outputs += [("standard output", outcome.out), ("standard error", outcome.err)]
         return outcome
 
-    def run(self, *arguments, timeout=60, **options):
-        return self.end(self.start(*arguments, **options), timeout)
+    def run(self, *arguments, seconds=120, **options):
+        return self.end(self.start(*arguments, **options), seconds)
+
+    def run_until_told(self, told, *arguments, **options):
+        """Runs it; the verdict comes after `told()` is true, be the machine slow or not."""
+        with self.disks_in_use():
+            process = self.start("run", *arguments, **options)
+            try:
+                wait_for(lambda: told() or process.poll() is not None, "what the run says before its verdict")
+            except AssertionError:
+                process.kill()
+                process.communicate()
+                raise
+        return self.end(process)
 
     def processes(self):
         """Of the agent's in this namespace: {pid: name}; those that are dead do not count."""
@@ -266,20 +317,15 @@ class Machine:
         return wait_for(lambda: next((pid for pid, name in self.processes().items()
                                       if name == "muster-boot"), None))
 
+    def wait_until_idle(self):
+        """No process of the agent's is left."""
+        wait_for(lambda: not self.processes(), lambda: f"the end of {self.processes()}")
+
     def close(self):
         Traces.outputs += self.all_text().items()
         self.holder.stdin.close()
-        self.holder.wait(10)
+        self.holder.wait(patience())
         self.holder.stdout.close()
-
-
-def wait_for(condition, seconds=10.0):
-    until = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value or time.monotonic() > until:
-            return value
-        time.sleep(0.01)
 
 
 def merged(base, patch):
@@ -296,15 +342,15 @@ def merged(base, patch):
 
 
 def configuration(simulator, **changes):
-    """Harmless on any machine: no disk is expected, none is looked for."""
+    """Harmless on any machine: no disk is expected, none is looked for. The deadlines are the product's own."""
     return merged({
-        "deadline": "40s",
+        "deadline": "300s",
         # The simulated instance has other disks than this machine, so its mapping is doubtful.
         "metadata": {"endpoint": simulator.metadata, "absence_span": "300ms"},
-        "ephemeral": {"expect": "none"},
+        "ephemeral": {"expect": "none", "deadline": "200s"},
         "ebs": {},
         "root": {"min_free": "0%", "min_free_inodes": "0%"},
-        "report": {"deadline": "10s",
+        "report": {"deadline": "60s",
                    "to": {"scaler": {"type": "webhook", "url": simulator.endpoint + "/v1/reports",
                                      "proxy": ""}}},
     }, changes)

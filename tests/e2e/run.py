@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """Runs the tests here, several at once: most of their time is waiting.
 
-    tests/e2e/run.py [-j N] [WORD...]       those whose name holds a WORD
+    tests/e2e/run.py [-j N] [--part K/N] [--list] [WORD...]       those whose name holds a WORD
+
+`--part 2/4` runs the second of four parts, which together are all of them; --list only names them.
 """
 
 import argparse
@@ -15,7 +17,11 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+from case import waiting_time  # noqa: E402
 from machine import Traces  # noqa: E402
+
+PATIENT = 20  # seconds: one that waits so long does little else, and takes no place of the others'
+WORK = 4      # seconds of a test besides its wait, for the parts to be alike
 
 
 def cases(suite):
@@ -26,6 +32,17 @@ def cases(suite):
             yield item
 
 
+def part_of(wanted, number, count):
+    """The heaviest first, each into the part that has the least so far: the same each time."""
+    parts = [[] for _ in range(count)]
+    loads = [0.0] * count
+    for case in sorted(wanted, key=lambda case: (-waiting_time(case), case.id())):
+        lightest = loads.index(min(loads))
+        parts[lightest].append(case)
+        loads[lightest] += WORK + waiting_time(case)
+    return parts[number - 1]
+
+
 def play(case):
     result = unittest.TestResult()
     began = time.monotonic()
@@ -33,26 +50,48 @@ def play(case):
     return case, result, time.monotonic() - began
 
 
+def played(wanted, at_once):
+    """(case, result, seconds) of each, as it ends."""
+    patient = [case for case in wanted if waiting_time(case) >= PATIENT]
+    others = [case for case in wanted if waiting_time(case) < PATIENT]
+    with concurrent.futures.ThreadPoolExecutor(len(patient) or 1) as waiting, \
+            concurrent.futures.ThreadPoolExecutor(at_once) as working:
+        futures = [waiting.submit(play, case) for case in patient]
+        futures += [working.submit(play, case) for case in others]
+        for future in concurrent.futures.as_completed(futures):
+            yield future.result()
+
+
+def parse_part(text):
+    number, _, count = text.partition("/")
+    if not 1 <= int(number) <= int(count):
+        raise ValueError(text)
+    return int(number), int(count)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("-j", type=int, default=8)
+    parser.add_argument("--part", type=parse_part, metavar="K/N", default=(1, 1))
+    parser.add_argument("--list", action="store_true")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
     found = unittest.defaultTestLoader.discover(HERE, pattern="test_*.py")
     wanted = [case for case in cases(found)
               if not options.words or any(word in case.id() for word in options.words)]
     # Those that only wait first, so that the others fill the time.
-    wanted.sort(key=lambda case: -getattr(getattr(case, case._testMethodName, None), "waits", 0))
+    wanted = sorted(part_of(wanted, *options.part), key=lambda case: -waiting_time(case))
+    if options.list:
+        print("\n".join(sorted(case.id() for case in wanted)))
+        return 0
     began = time.monotonic()
     bad = 0
-    with concurrent.futures.ThreadPoolExecutor(options.j) as pool:
-        for future in concurrent.futures.as_completed([pool.submit(play, case) for case in wanted]):
-            case, result, seconds = future.result()
-            well = result.wasSuccessful()
-            bad += not well
-            print(f"{'ok  ' if well else 'FAIL'} {case.id()} ({seconds:.1f} s)", flush=True)
-            for _, text in result.failures + result.errors:
-                print(text, flush=True)
+    for case, result, seconds in played(wanted, options.j):
+        well = result.wasSuccessful()
+        bad += not well
+        print(f"{'ok  ' if well else 'FAIL'} {case.id()} ({seconds:.1f} s)", flush=True)
+        for _, text in result.failures + result.errors:
+            print(text, flush=True)
     leaks = Traces.found()
     print(f"{len(Traces.secrets)} secrets looked for in {len(Traces.outputs)} outputs, reports and files: "
           f"{len(leaks)} found")

@@ -2,18 +2,17 @@
 
 import json
 import os
-import time
 import unittest
 
 from case import Case, waits
-from machine import only, wait_for
+from machine import only
 
 REQUIRED = "/etc/muster/checks.d/required.d"
 WANTED = "/etc/muster/checks.d/wanted.d"
 
 
 def shell(script, **keys):
-    return {"command": ["/bin/sh", "-c", script], **keys}
+    return {"command": ["/bin/sh", "-c", script], "deadline": "200s", **keys}
 
 
 def checks_of(report):
@@ -80,33 +79,32 @@ class Checks(Case):
             self.is_failed(report, "check-failed", True)
             self.assertIs(report["enforced"], False)
 
-    @waits(3)
+    @waits(8)
     def test_hanging(self):
-        """It is told what it said before, its children are gone, and the rest went on meanwhile."""
+        """It is told what it said before, its children are gone, and the rest went on meanwhile: each waits for the
+        other before it goes on."""
+        met = "touch /run/{0}; until test -e /run/{1}; do sleep 0.1; done; "
         simulator, machine = self.pair(checks={
-            "hangs": shell("echo resolving; sleep 100 & wait", deadline="2s"),
-            "other": shell("sleep 1.5")})
-        outcome = self.ends(machine.run("run"), 1)
-        self.assertLess(outcome.seconds, 2 + 1.5)
+            "hangs": shell(met.format("one", "other") + "echo resolving; sleep 2000 & wait", deadline="8s"),
+            "other": shell(met.format("other", "one"))})
+        self.ends(machine.run("run"), 1)
         report = simulator.taken()[-1]
         self.is_failed(report, "check-failed", False)
         found = checks_of(report)
         self.assertEqual(found["hangs"]["message"], "hangs: /bin/sh had not ended by its deadline, "
-                                                    '2.0 s; it said "resolving"')
+                                                    '8.0 s; it said "resolving"')
         self.assertEqual(found["hangs"]["evidence"]["out"], "resolving\n")
-        self.assertAlmostEqual(found["hangs"]["evidence"]["seconds"], 2, delta=0.5)
+        self.assertGreaterEqual(found["hangs"]["evidence"]["seconds"], 7.9)
         self.assertEqual(found["other"]["status"], "pass")
-        self.assertTrue(wait_for(lambda: not machine.processes(), 1.0), machine.processes())
+        machine.wait_until_idle()
 
-    @waits(6)
+    @waits(20)
     def test_the_job_has_no_more_time(self):
-        """One that resists, too: the reason is the check, with its own advice, not the job."""
+        """One that resists, too: the reason is the check, with its own advice, not the job that was late for it."""
         simulator, machine = self.pair(
-            deadline="8s", report={"deadline": "2s"},
-            checks={"hangs": shell("trap '' TERM; while :; do sleep 0.1; done", deadline="60s")})
-        began = time.monotonic()
+            deadline="80s", report={"deadline": "60s"},
+            checks={"hangs": shell("trap '' TERM; while :; do sleep 0.1; done", deadline="2000s")})
         self.ends(machine.run("run"), 1)
-        self.assertLess(time.monotonic() - began, 6 + 0.5)
         report = simulator.taken()[-1]
         self.is_failed(report, "check-failed", False)
         self.assertIn("when the time for all was up", report["reason"]["message"])

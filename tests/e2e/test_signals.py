@@ -8,52 +8,73 @@ import subprocess
 import time
 import unittest
 
-from case import Case, waits
-from machine import configuration, wait_for
+from case import ENDLESS, Case, waits
+from machine import wait_for
+from pace import HERE as PACE
 
-NO_METADATA = {"metadata": [{"refuse": True}]}
+# The boot job goes on asking: with ENDLESS, for longer than any of these tests.
+NO_METADATA = {"metadata": [{"status": 503}]}
+ASKING = {**ENDLESS, "metadata": {"deadline": "2000s"}}
 # A sanitizer's own handler would print and exit.
 DIES_OF_SIGNALS = {"ASAN_OPTIONS": "handle_segv=0", "TSAN_OPTIONS": "handle_segv=0"}
 
 
+def is_running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 class Signals(Case):
-    def interrupted(self, *signals):
-        simulator, machine = self.pair(NO_METADATA)
-        process = machine.start("run")
+    def asking(self):
+        """(simulator, machine, process, worker) of a run in the middle of its work."""
+        simulator, machine = self.pair(NO_METADATA, **ASKING)
+        process = machine.start("run", env=DIES_OF_SIGNALS)
         worker = machine.worker()
-        self.assertTrue(worker)
-        time.sleep(0.2)
-        began = time.monotonic()
-        for target, number in signals:
-            os.kill({"parent": process.pid, "worker": worker}[target], number)
-        outcome = machine.end(process)
-        self.assertLess(time.monotonic() - began, 2.0 + 1.0)
-        self.ends(outcome, 1)
+        wait_for(lambda: simulator.state()["metadata"]["requests"])
+        return simulator, machine, process, worker
+
+    def interrupted(self, *signals):
+        simulator, machine, process, _ = self.asking()
+        for number in signals:
+            process.send_signal(number)
+        self.ends(machine.end(process), 1)
         self.is_failed(simulator.taken()[-1], "interrupted", False)
-        self.assertTrue(wait_for(lambda: not machine.processes(), 1.0), machine.processes())
-        return machine
+        machine.wait_until_idle()
 
     def test_terminated(self):
-        self.interrupted(("parent", signal.SIGTERM))
+        self.interrupted(signal.SIGTERM)
 
     def test_interrupted(self):
-        self.interrupted(("parent", signal.SIGINT))
+        self.interrupted(signal.SIGINT)
 
     def test_hung_up(self):
-        self.interrupted(("parent", signal.SIGHUP))
+        self.interrupted(signal.SIGHUP)
 
     def test_terminated_twice(self):
-        self.interrupted(("parent", signal.SIGTERM), ("parent", signal.SIGTERM))
+        self.interrupted(signal.SIGTERM, signal.SIGTERM)
 
     def test_all_of_a_unit_are_terminated(self):
-        """As systemd does; the worker may be the first to hear."""
-        self.interrupted(("worker", signal.SIGTERM), ("parent", signal.SIGTERM))
+        """As systemd does; the worker may be the first to hear. Its death is not put down to another cause if the
+        agent's own signal comes within a tenth of a second."""
+        def is_interrupted():
+            simulator, machine, process, worker = self.asking()
+            os.kill(worker, signal.SIGTERM)
+            while is_running(worker):
+                pass
+            process.send_signal(signal.SIGTERM)
+            self.ends(machine.end(process), 1)
+            machine.wait_until_idle()
+            return simulator.taken()[-1]["reason"]["code"] == "interrupted"
+
+        self.once(is_interrupted)
 
     def test_terminated_while_it_delivers(self):
         simulator, machine = self.pair("endpoint_500_then_ok")
         process = machine.start("run")
-        self.assertTrue(wait_for(lambda: any(request["json"]["outcome"] == "ready"
-                                             for request in simulator.requests())))
+        wait_for(lambda: any(request["json"]["outcome"] == "ready" for request in simulator.requests()))
         process.send_signal(signal.SIGTERM)
         self.ends(machine.end(process), 0)
         self.is_ready(simulator.taken()[-1])
@@ -61,36 +82,37 @@ class Signals(Case):
     def test_worker_killed(self):
         for number in (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM):
             with self.subTest(number):
-                simulator, machine = self.pair(NO_METADATA)
-                process = machine.start("run", env=DIES_OF_SIGNALS)
-                os.kill(machine.worker(), number)
+                simulator, machine, process, worker = self.asking()
+                os.kill(worker, number)
                 outcome = self.ends(machine.end(process), 1)
-                self.assertLess(outcome.seconds, 5)
                 self.is_failed(simulator.taken()[-1], "internal", False)
                 self.assertIn(f"killed by signal {int(number)}", outcome.err)
-                self.assertTrue(wait_for(lambda: not machine.processes(), 1.0),
-                                machine.processes())
+                machine.wait_until_idle()
 
-    @waits(4)
+    @waits(10)
     def test_worker_stopped(self):
-        simulator, machine = self.pair(NO_METADATA, deadline="4s", report={"deadline": "2s"})
+        """It goes on to the job's deadline, and no longer: a process that is stopped never ends."""
+        simulator, machine = self.pair(NO_METADATA, deadline="70s", report={"deadline": "60s"})
         process = machine.start("run")
-        began = time.monotonic()
         os.kill(machine.worker(), signal.SIGSTOP)
-        self.ends(machine.end(process), 1)
-        self.assertLess(time.monotonic() - began, 4.0 + 1.0)
-        self.assertGreater(time.monotonic() - began, 1.5)
+        outcome = self.ends(machine.end(process), 1)
+        self.assertGreater(outcome.seconds, 10)
         self.is_failed(simulator.taken()[-1], "deadline-exceeded", True)
-        self.assertTrue(wait_for(lambda: not machine.processes(), 1.0), machine.processes())
+        machine.wait_until_idle()
 
-    @waits(3)
+    @waits(20)
     def test_deadline(self):
-        """The job keeps the deadline by itself: what it waited for is the reason."""
-        simulator, machine = self.pair(deadline="4s", report={"deadline": "2s"}, ebs={"data": {
-            "device": "/dev/sdz", "deadline": "60s"}})
-        outcome = self.ends(machine.run("run"), 1)
-        self.assertLess(outcome.seconds, 4.5)
-        self.is_failed(simulator.taken()[-1], "ebs-missing", True)
+        """The job keeps the deadline by itself: what it waited for is the reason. A second later it is too late
+        for that."""
+        def is_told():
+            simulator, machine = self.pair(deadline="80s", report={"deadline": "60s"}, ebs={"data": {
+                "device": "/dev/sdz", "deadline": "2000s"}})
+            self.ends(machine.run("run"), 1)
+            report = simulator.taken()[-1]
+            self.assertIs(report["recreate"], True)
+            return report["reason"]["code"] == "ebs-missing"
+
+        self.once(is_told, 3)
 
     @waits(5)
     def test_killed_at_random(self):
@@ -100,11 +122,12 @@ class Signals(Case):
         for number in range(10):
             with self.subTest(f"seed {seed}, kill {number}"):
                 process = machine.start("run")
-                time.sleep(chance.uniform(0, 0.7))
+                time.sleep(chance.uniform(0, 0.7) * PACE.slowness())
                 process.kill()
                 machine.end(process)
-                self.assertTrue(wait_for(lambda: not machine.processes(), 1.0),
-                                machine.processes())
+                machine.wait_until_idle()
+                # What was sent before the kill is recorded before what comes after it.
+                simulator.wait_until_quiet()
                 self.ends(machine.run("run"), 0)
                 self.is_ready(simulator.taken()[-1])
         sequences = [report["sequence"] for report in simulator.taken()]
@@ -138,37 +161,34 @@ class Signals(Case):
         process = machine.start("run", "--log-level", "debug", stderr=writing)
         os.close(writing)
         try:
-            outcome = self.ends(machine.end(process, 20), 1)
+            self.ends(machine.end(process), 1)
         finally:
             os.close(reading)
-        self.assertLess(outcome.seconds, 6)
         self.is_failed(simulator.taken()[-1], "ebs-missing", True)
 
     def test_without_standard_streams(self):
         """Started with 0, 1 and 2 closed: nothing of ours may come to stand in their place."""
         simulator, machine = self.pair(ebs={"data": {"device": "/dev/sdz", "deadline": "1s"}})
-        process = machine.start("run", "--log-level", "debug", prefix=(
-            "/bin/sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-'))
-        worker = machine.worker()
-        folder = f"/proc/{worker}/fd"
-        holds_lock = lambda: "/run/muster/lock" in map(os.path.realpath, glob.glob(f"{folder}/*"))
-        let_go = wait_for(lambda: not holds_lock(), 1)  # it has just been forked
+        with machine.disks_in_use():
+            process = machine.start("run", "--log-level", "debug", prefix=(
+                "/bin/sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-'))
+            worker = machine.worker()
+            held = lambda: [os.path.realpath(name) for name in glob.glob(f"/proc/{worker}/fd/*")]
+            wait_for(lambda: "/run/muster/lock" not in held(), "a stuck worker must not hold the lock")
+            self.assertTrue(is_running(worker))
         self.ends(machine.end(process), 1)
         self.is_failed(simulator.taken()[-1], "ebs-missing", True)
-        self.assertTrue(let_go, "a stuck worker must not hold the lock")
         self.assertRegex(machine.read("/run/muster/lock"), r"\A[0-9]*\n?\Z")
 
     def test_two_at_once(self):
-        simulator, machine = self.pair(NO_METADATA)
-        first = machine.start("run")
-        self.assertTrue(machine.worker())
+        simulator, machine, first, _ = self.asking()
         second = self.ends(machine.run("run"), 2)
         self.assertIn("another run is under way", second.err)
         self.assertIn(str(first.pid), second.err)
         self.assertIsNone(first.poll())
         for command in (["status"], ["config"], ["deliver"]):  # these take no lock
             self.assertNotIn("another run", machine.run(*command).err)
-        self.assertTrue(wait_for(lambda: simulator.state()["endpoint"]["requests"] == 0, 0.1))
+        self.assertLessEqual({report["sequence"] for report in simulator.taken()}, {1}, "the first one's in-progress")
         first.terminate()
         self.ends(machine.end(first), 1)
 

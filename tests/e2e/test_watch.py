@@ -7,7 +7,7 @@ import time
 import unittest
 
 from case import Case, waits
-from machine import configuration, of_sanitizer, only, wait_for
+from machine import Limit, of_sanitizer, only, patience, wait_for
 
 QUICK = {"interval": "1s", "bad": 2, "of": 3, "heartbeat": "1s"}
 # Nothing has so many free inodes.
@@ -24,11 +24,23 @@ class Watch(Case):
         return super().pair(*scripts, **{"watch": QUICK, **changes})
 
     def start(self, machine, **options):
-        process = machine.start("watch", **options)
+        process = machine.start("watch", log="/run/watch.err", **options)
         self.addCleanup(lambda: process.poll() is None and (process.kill(), process.communicate()))
         # Before that a signal would end it, as it would any program.
-        self.assertTrue(wait_for(lambda: "muster-nursery" in machine.processes().values()))
+        wait_for(lambda: "muster-nursery" in machine.processes().values())
         return process
+
+    def looks(self, simulator):
+        """How often it has looked so far: notices are asked for each time."""
+        by_path = simulator.state()["metadata"]["by_path"]
+        return sum(count for path, count in by_path.items() if "spot/" in path)
+
+    def looks_again(self, simulator, times):
+        before = self.looks(simulator)
+        wait_for(lambda: self.looks(simulator) >= before + times, f"{times} more looks")
+
+    def beats(self, simulator):
+        return list(filter(is_heartbeat, simulator.taken()))
 
     def told(self, simulator):
         """What the endpoint took, without the signs of life: outcome, reason or kind. What comes
@@ -41,16 +53,14 @@ class Watch(Case):
                     report.get("notice", {}).get("kind")))))
         return list(seen.values())
 
-    def hears(self, simulator, *expected, seconds=20):
-        wait_for(lambda: self.told(simulator) == list(expected), seconds)
-        self.assertEqual(self.told(simulator), list(expected))
+    def hears(self, simulator, *expected):
+        wait_for(lambda: self.told(simulator) == list(expected),
+                 lambda: f"{list(expected)}, told was {self.told(simulator)}")
 
     def stops(self, machine, process):
-        began = time.monotonic()
         process.terminate()
-        outcome = self.ends(machine.end(process), 0)
-        self.assertLess(time.monotonic() - began, 7)
-        self.assertTrue(wait_for(lambda: not machine.processes(), 1.0), machine.processes())
+        outcome = self.ends(machine.end(process, 60), 0)  # five, whatever hangs; and systemd gives it 90
+        machine.wait_until_idle()
         return outcome
 
     @waits(12)
@@ -63,10 +73,10 @@ class Watch(Case):
         process.send_signal(signal.SIGHUP)
         self.hears(simulator, "in-progress", "ready", "degraded root-full")
         machine.write("/etc/muster/conf.d/1.json", "{ half a file")
-        process.send_signal(signal.SIGHUP)  # the old one is kept
-        time.sleep(1.5)  # it is read between two looks
+        process.send_signal(signal.SIGHUP)
+        machine.says(process, "the old one is kept")
         machine.write("/etc/muster/conf.d/1.json", WELL)
-        time.sleep(2.5)
+        self.looks_again(simulator, 5)
         self.hears(simulator, "in-progress", "ready", "degraded root-full")
         process.send_signal(signal.SIGHUP)
         self.hears(simulator, "in-progress", "ready", "degraded root-full", "recovered")
@@ -74,7 +84,6 @@ class Watch(Case):
         self.hears(simulator, "in-progress", "ready", "degraded root-full", "recovered",
                    "stopping")
         self.assertIn("1.json", outcome.err)
-        self.assertIn("the old one is kept", outcome.err)
         reports = simulator.taken()
         for report in reports[2:]:  # of watch
             self.assertIs(report["recreate"], False)
@@ -89,23 +98,19 @@ class Watch(Case):
     def test_heartbeats_and_few_requests(self):
         simulator, machine = self.pair()
         process = self.start(machine)
-        beats = lambda: list(filter(is_heartbeat, simulator.taken()))
-        self.assertTrue(wait_for(lambda: len(beats()) >= 5, 15))
+        wait_for(lambda: len(self.beats(simulator)) >= 5)
         self.stops(machine, process)
-        self.assertEqual(beats()[-1]["notice"]["detail"], {"degraded": False, "next_seconds": 1})
+        self.assertEqual(self.beats(simulator)[-1]["notice"]["detail"], {"degraded": False, "next_seconds": 1})
         state = simulator.state()["metadata"]
         self.assertEqual(state["tokens"]["issued"], 1)
-        asked = {path: count for path, count in state["by_path"].items() if "spot/" in path}
-        looks = only(asked.values())
         # Identity and mapping once (they are confirmed), four questions a look, one token.
-        self.assertLess(state["requests"], 4 * looks + 60)
+        self.assertLess(state["requests"], 4 * self.looks(simulator) + 60)
 
     @waits(8)
     def test_notices(self):
         simulator, machine = self.pair()
         process = self.start(machine)
-        # A new process of the same boot says nothing twice.
-        wait_for(lambda: any(map(is_heartbeat, simulator.taken())))
+        wait_for(lambda: self.beats(simulator))
         spot = {"$json": {"action": "terminate", "time": "2026-11-21T21:02:00Z"}}
         event = {"Code": "system-reboot", "EventId": "instance-event-1", "State": "active",
                  "NotBefore": "22 Nov 2026 09:00:43 GMT"}
@@ -117,8 +122,9 @@ class Watch(Case):
         expected = ["notice spot-interruption", "notice maintenance", "notice lifecycle"]
         self.hears(simulator, *expected)
         self.stops(machine, process)
+        # A new process of the same boot says nothing twice.
         process = self.start(machine)
-        time.sleep(2.5)
+        self.looks_again(simulator, 4)
         self.stops(machine, process)
         self.hears(simulator, *expected, "stopping", "stopping")
         notice = next(report["notice"] for report in simulator.taken()
@@ -128,9 +134,9 @@ class Watch(Case):
 
     @waits(10)
     def test_no_metadata_is_no_finding(self):
-        simulator, machine = self.pair({"metadata": [{"refuse": True}]})
+        simulator, machine = self.pair({"metadata": [{"status": 503}]})
         process = self.start(machine)
-        time.sleep(5)
+        wait_for(lambda: simulator.state()["metadata"]["requests"] >= 5)  # one a look
         outcome = self.stops(machine, process)
         self.hears(simulator, "stopping")
         self.assertEqual(outcome.err.count("metadata can't be asked"), 1, outcome.err)
@@ -139,21 +145,26 @@ class Watch(Case):
     def test_an_endpoint_that_hangs_and_comes_back(self):
         simulator, machine = self.pair({"endpoint": [{"blackhole": True}]}, **FULL)
         process = self.start(machine)
-        self.assertTrue(wait_for(lambda: machine.list("/run/muster/spool"), 15))
-        looks = lambda: simulator.state()["metadata"]["requests"]
-        before = looks()
-        time.sleep(4)
-        self.assertGreater(looks(), before + 8)  # the looks go on
+        wait_for(lambda: machine.list("/run/muster/spool"))
+        tries = lambda: len(simulator.requests())
+
+        def it_looks_during_a_try():
+            before = tries()
+            wait_for(lambda: tries() > before)
+            self.looks_again(simulator, 2)
+            return tries() == before + 1  # one lasts ten seconds
+
+        self.once(it_looks_during_a_try, 4)
         simulator.swap({"endpoint": []})
-        self.hears(simulator, "degraded root-full", seconds=30)
-        self.assertTrue(wait_for(lambda: not machine.list("/run/muster/spool")))
+        self.hears(simulator, "degraded root-full")
+        wait_for(lambda: not machine.list("/run/muster/spool"))
         self.stops(machine, process)
 
     @waits(8)
     def test_goodbye_is_short_whatever_hangs(self):
         simulator, machine = self.pair({"endpoint": [{"blackhole": True}]})
         process = self.start(machine)
-        time.sleep(2)
+        wait_for(simulator.requests)
         self.stops(machine, process)
         self.assertEqual(len(machine.list("/run/muster/spool")), 1)
 
@@ -164,15 +175,16 @@ class Watch(Case):
         manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(manager.close)
         manager.bind("\0" + name)
-        manager.settimeout(10)
+        manager.settimeout(patience())
         heard = lambda: manager.recv(1000).decode().split("\n")
         process = self.start(machine, env={"NOTIFY_SOCKET": "@" + name,
                                            "WATCHDOG_USEC": "1000000"})
         self.assertEqual(heard(), ["READY=1"])
-        began = time.monotonic()
+        pings = Limit(20)
         for _ in range(4):
             self.assertEqual(heard(), ["WATCHDOG=1"])
-        self.assertLess(time.monotonic() - began, 4)
+        self.assertFalse(pings.is_over(), str(pings))
+        asked = time.clock_gettime(time.CLOCK_MONOTONIC)
         process.send_signal(signal.SIGHUP)
         states = []
         while "READY=1" not in states:
@@ -180,7 +192,7 @@ class Watch(Case):
         self.assertIn("RELOADING=1", states)
         microseconds = next(int(state.split("=")[1]) for state in states
                             if state.startswith("MONOTONIC_USEC="))
-        self.assertLess(abs(time.clock_gettime(time.CLOCK_MONOTONIC) - microseconds / 1e6), 5)
+        self.assertTrue(asked <= microseconds / 1e6 <= time.clock_gettime(time.CLOCK_MONOTONIC))
         process.send_signal(signal.SIGSTOP)  # a loop that hangs does not ping
         manager.settimeout(1.5)
         with self.assertRaises(TimeoutError):
@@ -188,7 +200,7 @@ class Watch(Case):
                 heard()
         process.send_signal(signal.SIGCONT)
         process.terminate()
-        manager.settimeout(10)
+        manager.settimeout(patience())
         states = []
         while "STOPPING=1" not in states:
             states += heard()
@@ -200,7 +212,7 @@ class Watch(Case):
         process = self.start(machine)
         name = "/run/numbers/muster.prom"
         degraded = lambda: machine.list("/run/numbers") and "muster_degraded 1" in machine.read(name)
-        self.assertTrue(wait_for(degraded, 15))
+        wait_for(degraded)
         text = machine.read(name)
         self.assertIn('muster_check_status{check="root",subject="inodes"} 0\n', text)
         self.assertIn("muster_up 1\n", text)
@@ -221,11 +233,11 @@ class Watch(Case):
             descriptors = len(os.listdir(f"/proc/{process.pid}/fd"))
             return int(values["VmRSS"].split()[0]), descriptors, len(machine.processes())
 
-        time.sleep(6)
+        self.looks_again(simulator, 6)
         before = measured()
-        time.sleep(18)
-        idle = lambda: int(open(f"/proc/{process.pid}/stat", encoding="utf-8").read().split()[19])
-        self.assertTrue(wait_for(lambda: idle() == 1))  # threads: none is left
+        self.looks_again(simulator, 18)
+        threads = lambda: int(open(f"/proc/{process.pid}/stat", encoding="utf-8").read().split()[19])
+        wait_for(lambda: threads() == 1)
         after = measured()
         # KiB. Each thread that runs beside the others for the first time leaves its stack to the next one.
         self.assertLess(after[0], before[0] + 1024, (before, after))
@@ -251,6 +263,7 @@ class Watch(Case):
         process = self.start(machine)
         for _ in range(5):
             self.ends(machine.run("run"), 0)
+        wait_for(lambda: len(self.beats(simulator)) > 5)
         self.stops(machine, process)
         said = {}
         for request in simulator.requests():

@@ -4,6 +4,7 @@ Each has a method for each operation. A `Refused` becomes an error of the servic
 """
 
 import hashlib
+import time
 import uuid
 from xml.sax.saxutils import escape
 
@@ -36,7 +37,7 @@ class AutoScaling:
         """A new instance: it waits for the group's hooks, or is still on its way there."""
         self.groups.setdefault(group, {}).update({hook: 600 for hook in hooks})
         self.instances[instance] = {"group": group, "waiting": set(), "answers": [],
-                                    "health": "Healthy", "warm": warm, "state": "", "beats": 0}
+                                    "health": "Healthy", "warm": warm, "state": "", "beats": []}
         self._enter(instance, "Pending")
         if waits:
             self.arrive(instance)
@@ -79,7 +80,7 @@ class AutoScaling:
 
     def RecordLifecycleActionHeartbeat(self, parameters):
         one, _ = self._waiting(parameters)
-        one["beats"] += 1
+        one["beats"].append(time.monotonic())
         return {}
 
     def CompleteLifecycleAction(self, parameters):

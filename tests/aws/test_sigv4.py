@@ -17,6 +17,10 @@ import botocore.auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from waiting import patience  # noqa: E402
+
 SEED = int(os.environ.get("MUSTER_SEED", "20261125"))
 COUNT = 3000 if os.environ.get("MUSTER_SOAK") else 400
 PROGRAM = None
@@ -111,7 +115,7 @@ class Signatures(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.process.stdin.close()
-        cls.process.wait(10)
+        cls.process.wait(patience())
         cls.process.stdout.close()
 
     def we_sign(self, asked):

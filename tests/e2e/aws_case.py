@@ -18,6 +18,7 @@ from machine import SOURCES, configuration, merged
 for folder in ("simulator", "aws"):
     sys.path.insert(0, os.path.join(SOURCES, "tests", folder))
 
+import wire  # noqa: E402
 from cloud import NAMES, Cloud  # noqa: E402
 from http_server import Service  # noqa: E402
 from rules import Rules  # noqa: E402
@@ -27,8 +28,8 @@ KEY, SECRET, TOKEN = "ASIAMUSTERTESTEXAMPLE", "s3cr3t/of+the/role", "t0ken-of-th
 OLD_KEY, OLD_SECRET, OLD_TOKEN = "ASIAMUSTERTESTOLDONE", "0ld-s3cr3t/of/it", "0ld-t0ken-of-it=="
 REGION_HOSTS = ("eu-west-1.amazonaws.com", "cn-north-1.amazonaws.com.cn")
 MISSING_DISK = {"data": {"device": "/dev/sdz", "deadline": "2s"}}
-# So that `in-progress` is delivered before the verdict overtakes it.
-SLOW = {"slow": {"command": ["/bin/sleep", "2"]}}
+# Of a report that can't be delivered: there is time for some tries.
+SOON = {"report": {"deadline": "8s"}}
 
 _addresses = itertools.count(1)
 _lock = threading.Lock()
@@ -58,6 +59,8 @@ def _authority():
 
 def authority():
     with _lock:  # several tests run at a time, each in its own thread
+        for name in NAMES:
+            wire.model(name)  # takes long; a try of the agent's does not
         return _authority()
 
 
@@ -97,7 +100,7 @@ class AwsCase(Case):
         script = merged({"extends": "healthy", "instance": {**role(), **tags()}}, script or {})
         simulator = self.simulator(script)
         machine = self.machine(configuration(simulator, **merged(
-            {"report": {"deadline": "6s", "to": {"scaler": None, **sinks}}}, changes)))
+            {"report": {"to": {"scaler": None, **sinks}}}, changes)))
         hosts = [f"{service}.{host}" for service in NAMES for host in REGION_HOSTS]
         hosts.append("vpce-0a1b-2c3d.autoscaling.eu-west-1.vpce.amazonaws.com")
         # These were links to the host's own.
@@ -109,10 +112,16 @@ class AwsCase(Case):
                 machine.write("/etc/ssl/certs/ca-certificates.crt", file.read())
         return simulator, machine
 
-    def muster(self, machine, status, *words, **options):
-        outcome = self.ends(machine.run(*(words or ("run",)), **options), status)
+    def muster(self, machine, status, *words, told=None):
+        """`told`: what must be so before the verdict comes."""
+        outcome = machine.run_until_told(told) if told else machine.run(*(words or ("run",)))
+        self.ends(outcome, status)
         for secret in (SECRET, TOKEN, OLD_SECRET, OLD_TOKEN, KEY):
             for name, text in {"stdout": outcome.out, "stderr": outcome.err,
                                **machine.all_text()}.items():
                 self.assertNotIn(secret, text, name)
         return outcome
+
+    def late(self, machine):
+        """What is left in the spool is sent."""
+        return self.muster(machine, 0, "deliver", "--for", "100s")

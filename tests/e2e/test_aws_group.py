@@ -1,12 +1,10 @@
 """The autoscaling sink: the group's hooks are answered, by the right one, once, and nobody else's."""
 
-import threading
 import unittest
 
-from aws_case import (INSTANCE, KEY, MISSING_DISK, OLD_KEY, OLD_SECRET, OLD_TOKEN, SLOW, AwsCase,
-                      role, tags)
+from aws_case import INSTANCE, KEY, MISSING_DISK, OLD_KEY, OLD_SECRET, OLD_TOKEN, SOON, AwsCase, role, tags
 from case import waits
-from machine import only
+from machine import only, wait_for
 
 SINK = {"group": {"type": "autoscaling", "required": True}}
 NO_TAGS = {"instance": {"tags": None}}
@@ -21,25 +19,29 @@ class Launched(AwsCase):
         _, machine = self.instance(cloud, {"group": {**SINK["group"], **(sink or {})}}, **options)
         return cloud, cloud.autoscaling.instances[INSTANCE], machine
 
+    def kinds(self, cloud):
+        """The calls in their order, each as often as it comes anew: a try may be made twice."""
+        asked = cloud.asked()
+        return [one for one, before in zip(asked, ["", *asked]) if one != before]
+
 
 class Group(Launched):
     def test_ready(self):
-        cloud, instance, machine = self.launched(checks=SLOW)
-        self.muster(machine, 0)
+        cloud, instance, machine = self.launched()
+        self.muster(machine, 0, told=lambda: instance["beats"])
         self.assertEqual(instance["answers"], [("boot", "CONTINUE")])
         self.assertEqual(instance["state"], "InService")
-        self.assertEqual(instance["beats"], 1)
         # The tag said which group: no Describe call of the instance, which a fleet would make.
-        self.assertEqual(cloud.asked(), ["autoscaling:DescribeLifecycleHooks",
+        self.assertEqual(self.kinds(cloud), ["autoscaling:DescribeLifecycleHooks",
                                          "autoscaling:RecordLifecycleActionHeartbeat",
                                          "autoscaling:CompleteLifecycleAction"])
 
     def test_all_named(self):
         cloud, instance, machine = self.launched(sink={"group": "workers", "hook": "boot"},
-                                                 script=NO_TAGS, checks=SLOW)
-        self.muster(machine, 0)
+                                                 script=NO_TAGS)
+        self.muster(machine, 0, told=lambda: instance["beats"])
         self.assertEqual(instance["state"], "InService")
-        self.assertEqual(cloud.asked(), ["autoscaling:RecordLifecycleActionHeartbeat",
+        self.assertEqual(self.kinds(cloud), ["autoscaling:RecordLifecycleActionHeartbeat",
                                          "autoscaling:CompleteLifecycleAction"])
 
     def test_failed(self):
@@ -64,10 +66,10 @@ class Group(Launched):
             self.assertEqual((instance["health"], instance["grace"]), ("Unhealthy", False))
 
     def test_ready_outside_a_wait(self):
-        cloud, instance, machine = self.launched(hooks=(), checks=SLOW)
-        outcome = self.muster(machine, 0)
+        cloud, instance, machine = self.launched(hooks=())
+        outcome = self.muster(machine, 0, told=lambda: cloud.plain)
         self.assertIn("no launch hook", outcome.err)
-        self.assertEqual(cloud.asked(), ["autoscaling:DescribeLifecycleHooks"])
+        self.assertEqual(self.kinds(cloud), ["autoscaling:DescribeLifecycleHooks"])
 
     def test_two_hooks(self):
         with self.subTest("none is named"):
@@ -94,8 +96,8 @@ class Group(Launched):
 
     def test_which_group(self):
         with self.subTest("AWS says"):
-            cloud, instance, machine = self.launched(script=NO_TAGS, checks=SLOW)
-            self.muster(machine, 0)
+            cloud, instance, machine = self.launched(script=NO_TAGS)
+            self.muster(machine, 0, told=lambda: instance["beats"])
             self.assertEqual(instance["state"], "InService")
             self.assertEqual(len(cloud.done("DescribeAutoScalingInstances")), 1)
         with self.subTest("none at all"):
@@ -109,14 +111,14 @@ class Group(Launched):
     def test_not_listed_yet(self):
         """target-lifecycle-state says that there is a group, so the list is only late."""
         cloud = self.cloud()
-        _, machine = self.instance(cloud, SINK, script=NO_TAGS | {"instance": {
+        _, machine = self.instance(cloud, SINK, **SOON, script=NO_TAGS | {"instance": {
             "tags": None, "autoscaling": {"target-lifecycle-state": "InService"}}})
         outcome = self.muster(machine, 3)
         # Which of the calls the last try, cut short by the deadline, came to is up to the moment.
         self.assertNotIn("in no Auto Scaling group", outcome.err)
         self.assertGreater(len(cloud.done("DescribeAutoScalingInstances")), 1)
         cloud.autoscaling.launch("workers", INSTANCE, ("boot",))
-        self.muster(machine, 0, "deliver")
+        self.late(machine)
         self.assertEqual(cloud.autoscaling.instances[INSTANCE]["state"], "InService")
 
     @waits(2)
@@ -125,8 +127,11 @@ class Group(Launched):
         cloud, instance, machine = self.launched(
             waits=False, script={"instance": {"autoscaling": {
                 "target-lifecycle-state": "InService"}}})
-        threading.Timer(2, cloud.autoscaling.arrive, [INSTANCE]).start()
-        self.muster(machine, 0)
+        process = machine.start("run")
+        wait_for(lambda: ("autoscaling:CompleteLifecycleAction", "ValidationError") in cloud.refused)
+        with cloud.lock:
+            cloud.autoscaling.arrive(INSTANCE)
+        self.ends(machine.end(process), 0)
         self.assertEqual(instance["answers"], [("boot", "CONTINUE")])
 
     def test_a_warm_pool_boots_twice(self):
@@ -149,9 +154,8 @@ class Group(Launched):
                 cloud, instance, machine = self.launched(ebs=MISSING_DISK, **changes)
                 if name == "the file":
                     machine.write("/run/muster/hold", "")
-                outcome = self.muster(machine, 1)
+                outcome = self.muster(machine, 1, told=lambda: instance["beats"])
                 self.assertEqual(instance["answers"], [("boot", "CONTINUE")])
-                self.assertGreaterEqual(instance["beats"], 1)
                 self.assertIn("approved in spite of a failure", outcome.err)
         for name, changes in (("observe", {"mode": "observe"}), ("hold", {})):
             with self.subTest(name + ", in service"):
@@ -169,14 +173,14 @@ class Group(Launched):
 
     @waits(8)
     def test_late_and_over(self):
-        cloud, instance, machine = self.launched(ebs=MISSING_DISK)
+        cloud, instance, machine = self.launched(ebs=MISSING_DISK, **SOON)
         cloud.failing["autoscaling:CompleteLifecycleAction"] = [("InternalFailure", 500)] * 1000
         self.muster(machine, 4)
         name = only(machine.list("/run/muster/spool"))
         entry = machine.read_json("/run/muster/spool/" + name)
         cloud.failing.clear()
         with self.subTest("of this boot, but late"):
-            outcome = self.muster(machine, 0, "deliver")
+            outcome = self.late(machine)
             self.assertIn("late", outcome.err)
             self.assertEqual((instance["answers"], instance["health"]), ([], "Healthy"))
         with self.subTest("of a boot that is over"):
@@ -187,17 +191,19 @@ class Group(Launched):
                 if isinstance(value, str):
                     entry[key] = value.replace(boot, other)
             machine.write("/run/muster/spool/" + name.replace(boot, other), entry)
-            self.muster(machine, 0, "deliver")
+            self.late(machine)
             self.assertEqual((instance["answers"], instance["health"]), ([], "Healthy"))
             self.assertEqual(text, machine.read("/run/muster/report.json"))
 
     @waits(12)
     def test_heartbeats_go_on(self):
-        cloud, instance, machine = self.launched(
-            ebs={"data": {"device": "/dev/sdz", "deadline": "12s"}})
+        """Each ten seconds by the agent's clock, until the verdict."""
+        cloud, instance, machine = self.launched(ebs=MISSING_DISK)
         cloud.autoscaling.groups["workers"]["boot"] = 30
-        self.muster(machine, 1)
-        self.assertEqual((instance["beats"], instance["answers"]), (2, [("boot", "ABANDON")]))
+        self.muster(machine, 1, told=lambda: len(instance["beats"]) > 1)
+        self.assertEqual(instance["answers"], [("boot", "ABANDON")])
+        first, second = instance["beats"][:2]
+        self.assertGreater(second - first, 5)
         self.assertEqual(cloud.asked()[-1], "autoscaling:CompleteLifecycleAction")
 
 
@@ -219,7 +225,7 @@ class Errors(Launched):
 
     @waits(4)
     def test_tried_again(self):
-        cloud, instance, machine = self.launched(report={"deadline": "30s"}, deadline="60s")
+        cloud, instance, machine = self.launched()
         cloud.failing["autoscaling:CompleteLifecycleAction"] = [
             ("Throttling", 400), ("ResourceContention", 400), ("InternalFailure", 500),
             ("ServiceUnavailable", 503)]
@@ -231,9 +237,9 @@ class Errors(Launched):
     def test_the_clock_is_off(self):
         for skew in (3600, -3600):
             with self.subTest(skew):
-                cloud, instance, machine = self.launched(checks=SLOW)
+                cloud, instance, machine = self.launched()
                 cloud.skew = skew
-                outcome = self.muster(machine, 0)
+                outcome = self.muster(machine, 0, told=lambda: instance["beats"])
                 self.assertEqual(instance["answers"], [("boot", "CONTINUE")])
                 self.assertEqual([code for _, code in cloud.refused], ["SignatureDoesNotMatch"])
                 self.assertEqual(outcome.err.count("the clock is off"), 1)
@@ -250,15 +256,15 @@ class Errors(Launched):
         """What metadata gave first is over by the time that it is used."""
         cloud, instance, machine = self.launched(script={"metadata": [
             {"path": "meta-data/iam/security-credentials/worker", "times": 1,
-             "instance": role(OLD_KEY, OLD_SECRET, OLD_TOKEN)}]}, checks=SLOW)
+             "instance": role(OLD_KEY, OLD_SECRET, OLD_TOKEN)}]})
         cloud.expired = {OLD_KEY}
-        self.muster(machine, 0)
+        self.muster(machine, 0, told=lambda: instance["beats"])
         self.assertEqual(instance["answers"], [("boot", "CONTINUE")])
         self.assertEqual([code for _, code in cloud.refused], ["ExpiredToken"])
 
     @waits(7)
     def test_no_role(self):
-        _, _, machine = self.launched(script={"instance": {"iam": None}})
+        _, _, machine = self.launched(script={"instance": {"iam": None}}, **SOON)
         outcome = self.muster(machine, 3)
         self.assertIn("has no IAM role (yet)", outcome.err)
 

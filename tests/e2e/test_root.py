@@ -54,15 +54,15 @@ class Opens(Case):
             "--tls-cert", os.path.join(folder, "certificate"), "--tls-key",
             os.path.join(folder, "key")))
         simulator.endpoint = simulator.endpoint.replace("127.0.0.1", "localhost")
-        # The metadata take a while, so that `in-progress` is delivered long before the verdict.
         machine = self.machine(configuration(
-            simulator, metadata={"confirmations": 20},
-            report={"to": {"scaler": {"ca_file": os.path.join(folder, "certificate")}}}))
+            simulator, report={"to": {"scaler": {"ca_file": os.path.join(folder, "certificate")}}}))
         trace = os.path.join(folder, "trace")
         # LeakSanitizer traces, too, and a process has one tracer.
-        outcome = machine.run("run", env={"ASAN_OPTIONS": "detect_leaks=0"}, prefix=(
-            "strace", "-ff", "-ttt", "-o", trace, "-e",
-            "trace=open,openat,openat2,execve,clone,clone3,connect,exit"))
+        outcome = machine.run_until_told(
+            lambda: "delivered=yes" in machine.read("/run/err"), "--log-level", "debug", log="/run/err",
+            env={"ASAN_OPTIONS": "detect_leaks=0"}, prefix=(
+                "strace", "-ff", "-ttt", "-o", trace, "-e",
+                "trace=open,openat,openat2,execve,clone,clone3,connect,exit"))
         self.ends(outcome, 0)
         self.assertEqual([report["outcome"] for report in simulator.taken()],
                          ["in-progress", "ready"])

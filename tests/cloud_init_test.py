@@ -17,6 +17,7 @@ import unittest
 
 import jsonschema
 import yaml
+from waiting import patience
 
 sys.dont_write_bytecode = True
 SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -130,7 +131,8 @@ class RealCloudInit(unittest.TestCase):
     def result(self, user_data):
         done = subprocess.run(
             ["unshare", "--mount", "--net", "--uts", "--propagation", "private", "/bin/sh", "-c", SET_UP, "sh", FOLDER],
-            input=user_data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False, timeout=300)
+            input=user_data, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False,
+            timeout=patience(300))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return json.loads(done.stdout)
 

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import sys
-import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -53,7 +52,7 @@ class Schema(Case):
 
     def test_in_progress_and_failed(self):
         simulator, machine = self.pair(ebs=MISSING)
-        machine.run("run")
+        self.announced(simulator, machine)
         reports = simulator.taken()
         self.assertEqual([report["outcome"] for report in reports], ["in-progress", "failed"])
         self.check(*reports, machine.read_json("/run/muster/report.json"))
@@ -85,9 +84,10 @@ class Schema(Case):
 
     def test_checks(self):
         """Of each kind; a check's own `recreate` is in the report's, and no field of a finding."""
-        checks = {name: {"command": ["/bin/sh", "-c", script], "deadline": "1s", "recreate": True}
-                  for name, script in (("good", "exit 0"), ("bad", "printf '\\377' >&2; exit 1"),
-                                       ("slow", "sleep 9"))}
+        checks = {name: {"command": ["/bin/sh", "-c", script], "deadline": deadline, "recreate": True}
+                  for name, deadline, script in (("good", "200s", "exit 0"),
+                                                 ("bad", "200s", "printf '\\377' >&2; exit 1"),
+                                                 ("slow", "1s", "sleep 2000"))}
         simulator, machine = self.pair(checks=checks)
         machine.run("run")
         report = simulator.taken()[-1]
@@ -103,7 +103,7 @@ class Schema(Case):
         machine.run("run")
         machine.run("run")
         simulator.swap({"endpoint": []})
-        machine.run("deliver")
+        self.delivers(machine)
         self.assertEqual([report.get("superseded") for report in simulator.taken()], [True, None])
         self.check(*simulator.taken())
 
@@ -112,13 +112,12 @@ class Schema(Case):
             watch={"interval": "1s", "bad": 1, "of": 1, "heartbeat": "1s"},
             root={"min_free_inodes": 1 << 50})
         process = machine.start("watch")
-        self.assertTrue(wait_for(lambda: len(simulator.taken()) >= 3, 15))
+        wait_for(lambda: len(simulator.taken()) >= 3)
         simulator.swap({"instance": {"autoscaling": {"target-lifecycle-state": "Terminated"}}})
         machine.write("/etc/muster/conf.d/1.json", {"root": {"min_free_inodes": "0%"}})
         process.send_signal(signal.SIGHUP)
-        self.assertTrue(wait_for(lambda: {"recovered", "notice"} <= {
-            report["outcome"] for report in simulator.taken()}, 15))
-        time.sleep(1.5)
+        wait_for(lambda: {"recovered", "lifecycle"} <= {report.get("notice", {}).get("kind", report["outcome"])
+                                                        for report in simulator.taken()})
         process.terminate()
         self.ends(machine.end(process), 0)
         reports = simulator.taken()
@@ -141,7 +140,7 @@ class Schema(Case):
 
     def test_what_it_refuses(self):
         simulator, machine = self.pair(ebs=MISSING)
-        machine.run("run")
+        self.announced(simulator, machine)
         in_progress, failed = simulator.taken()
         wrong = []
 
@@ -187,7 +186,7 @@ class Webhook(Case):
     def test_request(self):
         simulator, machine = self.pair(report={"to": {"scaler": {"token_file": "/etc/muster/token"}}})
         machine.write("/etc/muster/token", "a-token-of-the-test\n")
-        self.ends(machine.run("run"), 0)
+        self.ends(self.announced(simulator, machine), 0)
         content = self.POST["requestBody"]["content"]
         self.assertEqual(content["application/json"]["schema"], {"$ref": "report.schema.json"})
         requests = simulator.requests()

@@ -284,7 +284,7 @@ class Machine:
         return self.end(self.start(*arguments, **options), seconds)
 
     def run_until_told(self, told, *arguments, **options):
-        """Runs it; the verdict comes after `told()` is true, be the machine slow or not."""
+        """Runs it; the verdict comes after `told()` is true, be the machine slow or not. `log` as in start."""
         with self.disks_in_use():
             process = self.start("run", *arguments, **options)
             try:

@@ -13,6 +13,8 @@ import unittest
 
 from aws_case import INSTANCE, AwsCase
 from case import waits
+from machine import wait_for
+from pace import HERE as PACE
 
 BOOTS = int(os.environ.get("MUSTER_BOOTS") or 50)
 VERDICTS = ("ready", "failed")
@@ -31,7 +33,7 @@ class Boots(AwsCase):
         self.aws = self.cloud()
         self.aws.ec2.tags[INSTANCE] = {}
         self.aws.autoscaling.launch("workers", INSTANCE)  # without a hook: in service from then on
-        self.simulator, self.machine = self.instance(self.aws, SINKS, deadline="20s", report={"deadline": "1s"})
+        self.simulator, self.machine = self.instance(self.aws, SINKS, report={"deadline": "1s"})
         self.killed = self.condemned = 0
 
     def weather(self):
@@ -49,21 +51,26 @@ class Boots(AwsCase):
         """Runs it; with that chance it is killed at some moment. True where it came to its end."""
         process = self.machine.start(command)
         if self.random.random() < chance:
-            time.sleep(self.random.uniform(0, 2.0))
+            time.sleep(self.random.uniform(0, 2.0) * PACE.slowness())
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 self.killed += 1
-        return self.machine.end(process).status >= 0
+        ended = self.machine.end(process).status >= 0
+        self.settle()
+        return ended
+
+    def configure(self, fate, more=None):
+        self.machine.write("/etc/muster/conf.d/50.json", {**(more or {}), "checks": {"fate": {
+            "command": ["/bin/true" if fate == "ready" else "/bin/false"], "recreate": True}}})
+        with self.aws.lock:
+            self.aws.calls.clear()
 
     def boot(self):
         """(boot, sequence) of its last verdict, where that was known to more than a process that died."""
         boot_id = self.machine.reboot()
         fate = self.random.choice(("ready", "failed"))
-        self.machine.write("/etc/muster/conf.d/50.json", {"checks": {"fate": {
-            "command": ["/bin/true" if fate == "ready" else "/bin/false"], "recreate": True}}})
+        self.configure(fate)
         began = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
-        with self.aws.lock:
-            self.aws.calls.clear()
         self.weather()
         ended = self.start("run", 0.6)
         if not ended and self.random.random() < 0.5:
@@ -71,13 +78,18 @@ class Boots(AwsCase):
         self.weather()
         if self.random.random() < 0.7 or not ended:
             ended = self.start("deliver", 0.3 if ended else 0) or ended
-        time.sleep(0.05)  # a request of one that was killed just now may still be on its way
         self.judge_acts(began[:23], fate)
         if not ended or not os.path.exists(self.machine.path("/run/muster/report.json")):
             return None
         report = self.machine.read_json("/run/muster/report.json")
         self.assertEqual(report["boot_id"], boot_id)
         return boot_id, report["sequence"]
+
+    def settle(self):
+        """A request of one that was killed just now may still be on its way."""
+        self.machine.wait_until_idle()
+        self.simulator.wait_until_quiet()
+        wait_for(lambda: not self.aws.socket.connections, "the end of AWS's connections")
 
     def judge_acts(self, began, fate):
         """What was done to the machine was about this boot, and no failed one is approved or the other way round."""
@@ -104,8 +116,11 @@ class Boots(AwsCase):
         self.simulator.swap({"endpoint": []})
         self.aws.failing = {}
         order.append(self.machine.reboot())
-        self.machine.run("run")
-        self.ends(self.machine.run("deliver"), 0)
+        # With time for it: this one is condemned, however the others ended.
+        self.configure("failed", {"report": {"deadline": "60s"}})
+        self.ends(self.machine.run("run"), 1)
+        self.delivers(self.machine)
+        self.judge_acts("", "failed")
         self.assertEqual(self.machine.list("/var/lib/muster/spool"), [])
         self.judge(order, last)
 

@@ -53,8 +53,10 @@ class Commands(Case):
         self.assertEqual((plan["steps"], plan["refusals"]), ([], []))
         self.assertEqual(self.ends(machine.run("plan"), 0).out, "nothing to do\n")
 
+    @waits(5)
     def test_metadata(self):
-        simulator, machine = self.pair()
+        # The command has four times absence_span and two seconds for all values.
+        simulator, machine = self.pair(metadata={"absence_span": "2s"})
         shown = self.json_of(machine, 0, "metadata")
         self.assertEqual(shown["instance"]["id"], "i-0123456789abcdef0")
         self.assertEqual(shown["block-device-mapping"]["ephemeral0"], "sdb")

@@ -23,7 +23,7 @@ ROWS = [
     ("duration that is a number", '{"deadline": 300}', "deadline", '"100s"'),
     ("no time at all", '{"deadline": "0s"}', "deadline", "between 1s and 48h"),
     ("far too long", '{"deadline": "999999999999h"}', "deadline", "between 1s and 48h"),
-    ("report as long as all", '{"report": {"deadline": "40s"}}', "report.deadline",
+    ("report as long as all", '{"report": {"deadline": "300s"}}', "report.deadline",
      "less than `deadline`"),
     ("https metadata", '{"metadata": {"endpoint": "https://169.254.169.254"}}',
      "metadata.endpoint", "http://"),
@@ -154,7 +154,7 @@ class Config(Case):
         self.assertEqual(len(machine.list("/run/muster/spool")), 1)
         # What is to be told is just that the configuration is wrong, so that keeps nobody from sending it.
         simulator.swap({"endpoint": []})
-        outcome = self.ends(machine.run("deliver"), 2)
+        outcome = self.ends(machine.run("deliver", "--for", "100s"), 2)
         self.assertIn(BAD, outcome.err)
         self.is_failed(only(simulator.requests())["json"], "config-invalid", False)
         self.assertEqual(machine.list("/run/muster/spool"), [])

@@ -86,25 +86,27 @@ class Decisions(unittest.TestCase):
 
 
 class WholeWay(Case):
-    @waits(10)
+    @waits(20)
     def test_brake_and_silence(self):
         """The real agent and the simulator as a receiver."""
         simulator = self.simulator("healthy", options=(
             "--receiver", json.dumps({"most": 1, "window": 600, "first_word": 60})))
-        machine = self.machine(configuration(simulator, deadline="8s", report={"deadline": "1s"}, checks={
+        machine = self.machine(configuration(simulator, checks={
             "bad": {"command": ["/bin/false"], "recreate": True}}))
         self.ends(machine.run("run"), 1)
         decision = only(simulator.state()["endpoint"]["decisions"])
         self.assertEqual(decision["why"], "check-failed")
         self.assertEqual(decision["recreate"], simulator.taken()[-1]["instance"]["id"])
         # Another one of the zone dies without a verdict: the brake holds it back.
-        simulator.swap({"instance": {"instance-id": "i-0fedcba9876543210"}})
-        process = machine.start("run")
-        self.assertTrue(wait_for(lambda: any(one["instance"].get("id") == "i-0fedcba9876543210"
-                                             for one in simulator.taken())))
-        process.kill()
+        other = "i-0fedcba9876543210"
+        simulator.swap({"instance": {"instance-id": other}})
+        machine.write("/etc/muster/conf.d/1.json", {"deadline": "20s", "report": {"deadline": "1s"}})
+        with machine.disks_in_use():
+            process = machine.start("run")
+            wait_for(lambda: any(one["instance"].get("id") == other for one in simulator.taken()))
+            process.kill()
         machine.end(process)
-        time.sleep(9)
+        wait_for(lambda: simulator.state()["endpoint"]["held_back"] == {other: "silent"})
         only(simulator.state()["endpoint"]["decisions"])
 
 

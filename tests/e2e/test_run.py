@@ -94,7 +94,7 @@ class Ready(Case):
         self.is_ready(machine.read_json("/run/muster/report.json"))
         self.assertEqual(simulator.requests(), [])
 
-    @waits(9)
+    @waits(15)
     def test_misbehaving_metadata(self):
         """Issue 2, must show 3."""
         simulator, machine = self.pair("misbehaving")

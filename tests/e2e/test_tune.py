@@ -10,7 +10,7 @@ import unittest
 import xml.etree.ElementTree
 
 from case import Case
-from machine import BINARY
+from machine import BINARY, patience
 
 
 def report(boot, **waits):
@@ -53,7 +53,7 @@ class Tune(Case):
         if "--config" not in words:
             words += ["--config", self.file("empty.json", "{}")]
         done = subprocess.run([BINARY, *words], input=given, capture_output=True, text=True,
-                              timeout=60, check=False, cwd=self.folder.name)
+                              timeout=patience(120), check=False, cwd=self.folder.name)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return done
 

@@ -128,7 +128,9 @@ class Group(Launched):
             waits=False, script={"instance": {"autoscaling": {
                 "target-lifecycle-state": "InService"}}})
         process = machine.start("run")
-        wait_for(lambda: ("autoscaling:CompleteLifecycleAction", "ValidationError") in cloud.refused)
+        # It was too early with its answer, and has learned why.
+        wait_for(lambda: cloud.done("DescribeAutoScalingInstances"))
+        self.assertIn(("autoscaling:CompleteLifecycleAction", "ValidationError"), cloud.refused)
         with cloud.lock:
             cloud.autoscaling.arrive(INSTANCE)
         self.ends(machine.end(process), 0)

@@ -18,10 +18,14 @@ import tempfile
 import unittest
 
 sys.dont_write_bytecode = True
+from pace import Limit
 from roots import copy_of_it, run
 
 SOURCES = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-PATIENCE = 400  # seconds for a boot of a machine that has a lot to do
+PATIENCE = 400  # seconds of a Limit, for a boot
+UNTIL_ANNOUNCED = "until grep -q in-progress /result/reports.jsonl; do sleep 0.2; done"
+# The verdict comes after it: else it overtakes an in-progress that is slow.
+ANNOUNCED = {"announced": {"command": ["/bin/sh", "-c", UNTIL_ANNOUNCED], "deadline": "200s"}}
 UNITS = ("muster.service", "muster-cloud-init.service", "muster-storage.target", "muster-ready.target",
          "muster-reached@ready.service", "muster-watch.service", "muster-deliver.timer", "muster-deliver.service", "application.service",
          "needs-disks.service", "cloud-init.service")
@@ -53,7 +57,7 @@ After=multi-user.target
 Type=exec
 ExecStart=/bin/sh /result/look
 ExecStopPost=/bin/systemctl poweroff --no-block
-RuntimeMaxSec=200
+RuntimeMaxSec=1800
 [Install]
 WantedBy=multi-user.target
 """,
@@ -103,10 +107,9 @@ systemd-analyze --no-pager blame >/result/blame 2>&1
 RELOAD = """
 systemctl start muster-watch.service
 systemctl reload muster-watch.service
-for wait in $(seq 100); do
-    journalctl -b -u muster-watch --no-pager | grep -q "read anew" &&
-        [ "$(systemctl is-active muster-watch.service)" = active ] && break
-    sleep 0.1
+until journalctl -b -u muster-watch --no-pager | grep -q "read anew" &&
+        [ "$(systemctl is-active muster-watch.service)" = active ]; do
+    sleep 0.5
 done
 """
 
@@ -166,14 +169,15 @@ class Container(unittest.TestCase):
         with open(cls.root + path, "w", encoding="utf-8") as file:
             file.write(text)
 
-    def configure(self, **changes):
+    REPORT = {"to": {"scaler": {"type": "webhook", "url": "http://127.0.0.1:8080/v1/reports", "proxy": ""}}}
+
+    def configure(self, checks=(), announced=True, **changes):
         """The image's: who is told. No disk is expected, and the container's root is a folder of the host's."""
         self.write("/etc/muster/muster.json", json.dumps({
-            "deadline": "60s", "ephemeral": {"expect": "none"}, "ebs": {},
-            "metadata": {"absence_span": "300ms", "deadline": "20s"},
+            "ephemeral": {"expect": "none"}, "ebs": {}, "metadata": {"absence_span": "300ms"},
             "root": {"min_free": "0%", "min_free_inodes": "0%"},
-            "report": {"deadline": "10s", "to": {"scaler": {
-                "type": "webhook", "url": "http://127.0.0.1:8080/v1/reports", "proxy": ""}}}, **changes}))
+            "checks": {**(ANNOUNCED if announced else {}), **dict(checks)},
+            "report": self.REPORT, **changes}))
 
     def boot(self, look="", script=None, user_data=None, arguments=()):
         folder = tempfile.mkdtemp(prefix="muster-result-")
@@ -191,16 +195,25 @@ class Container(unittest.TestCase):
         environment = dict(os.environ, SYSTEMD_NSPAWN_UNIFIED_HIERARCHY="1")
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                    env=environment, start_new_session=True)
-        try:
-            console = process.communicate(timeout=PATIENCE)[0].decode("utf-8", "replace")
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            raise AssertionError("not down after %d s\n%s" % (PATIENCE, process.communicate()[0].decode())) from None
-        boot = Boot(folder, console)
+        boot = Boot(folder, self.console_of(process))
         if os.environ.get("MUSTER_SHOW"):
             print(self.id(), *(boot.text(name)[-6000:] for name in sorted(os.listdir(folder)) if name != "run"),
-                  console[-1500:], sep="\n---\n", flush=True)
+                  boot.console[-1500:], sep="\n---\n", flush=True)
         return boot
+
+    @staticmethod
+    def console_of(process):
+        """All that it has said when it is down."""
+        limit = Limit(PATIENCE)
+        while True:
+            try:
+                return process.communicate(timeout=5)[0].decode("utf-8", "replace")
+            except subprocess.TimeoutExpired:
+                if not limit.is_over():
+                    continue
+            process.send_signal(signal.SIGKILL)
+            console = process.communicate()[0].decode("utf-8", "replace")
+            raise AssertionError("not down within %s\n%s" % (limit, console))
 
     USER_DATA = "#cloud-config\nmuster:\n  checks:\n    of-user-data: {command: [/bin/true]}\n"
 
@@ -238,16 +251,17 @@ class Container(unittest.TestCase):
         self.assertEqual(boot.active("muster-ready.target", "application.service"), ["inactive"] * 2)
 
     def test_4_the_endpoint_is_down(self):
-        self.configure()
+        """It takes a connection and never answers, so that a delivery lasts as long as it may."""
+        self.configure(announced=False, report={**self.REPORT, "deadline": "20s"})
         # The unit as it is, but for how long it tries.
         boot = self.boot("folder=/run/systemd/system/muster-deliver.service.d; mkdir $folder\n"
-                         "sed -n 's/^ExecStart=\\(.*\\) --for 10m$/[Service]\\nExecStart=\\nExecStart=\\1 --for 3s/p' "
+                         "sed -n 's/^ExecStart=\\(.*\\) --for 10m$/[Service]\\nExecStart=\\nExecStart=\\1 --for 15s/p' "
                          "$(systemctl show -P FragmentPath muster-deliver.service) >$folder/soon.conf\n"
                          "systemctl daemon-reload\n"
                          "systemctl start muster-deliver.service; echo $? >/result/delivered\n"
                          "systemctl is-active muster-deliver.service >/result/meanwhile\n"
-                         "while systemctl is-active --quiet muster-deliver.service; do sleep 0.1; done",
-                         script={"endpoint": [{"refuse": True}]})
+                         "while systemctl is-active --quiet muster-deliver.service; do sleep 0.5; done",
+                         script={"endpoint": [{"blackhole": True}]})
         self.assertEqual(boot.outcomes(), [])
         self.assertEqual(boot.active("muster-ready.target", "application.service", "needs-disks.service"),
                          ["active"] * 3)
@@ -262,7 +276,8 @@ class Container(unittest.TestCase):
 
     def test_5_it_is_killed(self):
         """By the kernel for want of memory, say; here at its first check."""
-        self.configure(checks={"kill": {"command": ["/bin/sh", "-c", "kill -9 $(/bin/systemctl show -P MainPID muster.service)"]}})
+        kill = UNTIL_ANNOUNCED + "; kill -9 $(/bin/systemctl show -P MainPID muster.service)"
+        self.configure(checks={"kill": {"command": ["/bin/sh", "-c", kill], "deadline": "200s"}})
         boot = self.boot()
         self.assertEqual(boot.outcomes(), ["in-progress", "failed"], boot.text("journal")[-4000:])
         reason = boot.reports()[-1]["reason"]

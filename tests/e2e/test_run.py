@@ -153,7 +153,8 @@ class Ready(Case):
         simulator, machine = self.pair(ebs={"data": {"device": "/dev/sdz", "deadline": "1s"}})
         machine.inside("/bin/sh", "-c", "mkdir -p /run/muster; "
                        "mount -t tmpfs -o size=4k,nr_inodes=4 tmpfs /run/muster; "
-                       "touch /run/muster/lock /run/muster/disks.lock; cat /dev/zero >/run/muster/lock 2>/dev/null || :")
+                       "touch /run/muster/lock /run/muster/disks.lock; "
+                       "cat /dev/zero >/run/muster/lock 2>/dev/null || :")
         outcome = self.ends(self.announced(simulator, machine), 1)
         self.assertIn("No space left", outcome.err)
         self.assertEqual([(report["outcome"], report["sequence"])

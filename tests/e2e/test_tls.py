@@ -203,7 +203,8 @@ class Tls(WithAuthority):
         machine = self.machine(configuration(simulator, report={"to": {
             "scaler": {"ca_file": ca, "identity": True},
             "plain": {"type": "webhook", "url": simulator.endpoint + "/plain", "ca_file": ca, "proxy": ""},
-            "down": {"type": "webhook", "url": simulator.endpoint + "/down", "ca_file": ca, "identity": True, "proxy": ""},
+            "down": {"type": "webhook", "url": simulator.endpoint + "/down", "ca_file": ca, "identity": True,
+                     "proxy": ""},
             "file": {"type": "file", "path": "/run/report.json"}}}))
         outcome = self.ends(machine.run("run", "--log-level", "debug"), 0)
         signature = None

@@ -64,6 +64,7 @@ class Signals(Case):
             os.kill(worker, signal.SIGTERM)
             while is_running(worker):
                 pass
+            time.sleep(0.03)  # the agent has noticed, and is not done with that; later is only another attempt
             process.send_signal(signal.SIGTERM)
             self.ends(machine.end(process), 1)
             machine.wait_until_idle()

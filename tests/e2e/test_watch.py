@@ -152,7 +152,8 @@ class Watch(Case):
             before = tries()
             wait_for(lambda: tries() > before)
             self.looks_again(simulator, 2)
-            return tries() == before + 1  # one lasts ten seconds
+            under_way = simulator.state()["endpoint"]["open"]  # it lasts ten seconds
+            return under_way and tries() == before + 1
 
         self.once(it_looks_during_a_try, 4)
         simulator.swap({"endpoint": []})

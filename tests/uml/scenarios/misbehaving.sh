@@ -17,5 +17,5 @@ check_count "503" 'it["metadata"]["failures"]["http 503"] == 2'
 check_count "empty, three times" 'it["metadata"]["empty"] == 3'
 check_count "retries: all of these" \
     'it["metadata"]["retries"] == it["metadata"]["empty"] + sum(it["metadata"]["failures"].values())'
-check_count "the wait for metadata, in seconds" '5 < it["waits"][0]["seconds"] < 30'
+check_count "the wait for metadata, in seconds" '5 < it["waits"][0]["seconds"]'
 keep "$REPORT" "$REQUESTS"

@@ -3,7 +3,6 @@ and metadata that gives a role's credentials."""
 
 import atexit
 import functools
-import itertools
 import os
 import shutil
 import ssl
@@ -13,7 +12,7 @@ import tempfile
 import threading
 
 from case import Case
-from machine import SOURCES, configuration, merged
+from machine import SOURCES, configuration, merged, own_address
 
 for folder in ("simulator", "aws"):
     sys.path.insert(0, os.path.join(SOURCES, "tests", folder))
@@ -31,7 +30,6 @@ MISSING_DISK = {"data": {"device": "/dev/sdz", "deadline": "2s"}}
 # Of a report that can't be delivered: there is time for some tries.
 SOON = {"report": {"deadline": "8s"}}
 
-_addresses = itertools.count(1)
 _lock = threading.Lock()
 
 
@@ -86,8 +84,7 @@ class AwsCase(Case):
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(os.path.join(self.folder, "aws.pem"),
                                 os.path.join(self.folder, "aws.key"))
-        number = next(_addresses)
-        cloud.address = f"127.{2 + os.getpid() % 200}.{number // 250}.{1 + number % 250}"
+        cloud.address = own_address()
         cloud.socket = Service("aws", cloud.address, 443, cloud, Rules("aws", list(rules)),
                                tls=context)
         cloud.socket.start()

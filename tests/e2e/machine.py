@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -48,6 +49,11 @@ mount -t tmpfs -o mode=0755 tmpfs /var/lib
 echo ready
 exec cat
 """
+
+
+def own_address():
+    """Of loopback, for a port that can't be chosen: another suite may run beside this one."""
+    return "127.%d.%d.%d" % (random.randint(2, 254), random.randint(0, 255), random.randint(1, 254))
 
 
 class Traces:

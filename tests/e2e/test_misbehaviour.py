@@ -12,7 +12,7 @@ import threading
 import unittest
 
 from case import ENDLESS, LONG, Case, waits
-from machine import SOURCES, Simulator, configuration, only
+from machine import SOURCES, Simulator, configuration, only, own_address
 
 # Seconds of the delivery: it may end as soon as there is too little room for another try (courier.cpp). That it
 # ends at its deadline of 60 s is shown by its end: these endpoints are never well by themselves.
@@ -28,9 +28,10 @@ def script_of(name):
 class NameServer:
     """Says that there is no such name, or nothing at all."""
 
-    def __init__(self, address, answers):
+    def __init__(self, answers):
+        self.address = own_address()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind((address, 53))
+        self.socket.bind((self.address, 53))
         self.asked = 0
         self.answers = answers
         threading.Thread(target=self.serve, daemon=True).start()
@@ -174,18 +175,18 @@ class Misbehaviour(Case):
 
     @waits(60)
     def test_no_such_name(self):
-        server = NameServer("127.0.0.97", answers=True)
+        server = NameServer(answers=True)
         self.addCleanup(server.close)
-        simulator, machine = self.named("scaler.invalid", servers="nameserver 127.0.0.97\n")
+        simulator, machine = self.named("scaler.invalid", servers=f"nameserver {server.address}\n")
         self.row("DNS: no such name", simulator, machine, False, (4, 60), EARLY,
                  within=("scaler.invalid",))
         self.assertGreater(server.asked, 1)
 
     @waits(60)
     def test_names_hang(self):
-        server = NameServer("127.0.0.98", answers=False)
+        server = NameServer(answers=False)
         self.addCleanup(server.close)
-        simulator, machine = self.named("scaler.invalid", servers="nameserver 127.0.0.98\n")
+        simulator, machine = self.named("scaler.invalid", servers=f"nameserver {server.address}\n")
         self.row("DNS: no answer", simulator, machine, False, (4, 20), EARLY)
         self.assertGreater(server.asked, 1)
 

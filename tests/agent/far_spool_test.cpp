@@ -105,10 +105,14 @@ TEST_CASE_METHOD(Fixture, "far spool: the last ten reports are kept, and what a 
         far.begin_keep({}, FarSpool::history_name(at, "b", i), "{}");
         REQUIRE(far.finish_keep(soon()));
     }
-    std::ofstream(path / "var/lib/muster/history/.half.json.x") << "{";
+    for (const char* folder : {"history", "spool"}) {
+        fs::create_directories(path / "var/lib/muster" / folder);
+        std::ofstream(path / "var/lib/muster" / folder / ".half.json.x") << "{";
+    }
     // The clock of a first boot is often wrong: the newest stays even where it seems the oldest.
     far.begin_keep({}, FarSpool::history_name(WallTime{}, "b", 15), "{}");
     REQUIRE(far.finish_keep(soon()));
+    CHECK(list("spool").empty());
     const auto kept = list("history");
     REQUIRE(kept.size() == max_history);
     CHECK(kept.front() == "1970-01-01T00:00:00.000Z-b-000015.json");

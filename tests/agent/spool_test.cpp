@@ -91,6 +91,13 @@ TEST_CASE_METHOD(Fixture, "spool: an entry that can't be understood is named, an
     CHECK(content.unread.empty());
 }
 
+TEST_CASE_METHOD(Fixture, "spool: what a kill has left goes when the next entry is kept") {
+    const Spool spool(files);
+    write(".f.json.XXXXXX", "left behind by a kill");
+    REQUIRE(spool.put(entry("b", 2, "s", 1)));
+    CHECK(files.list("/run/muster/spool") == std::vector<std::string>{"b-000002-s.json"});
+}
+
 TEST_CASE_METHOD(Fixture, "spool: what can't be read is not taken for nothing, and not dropped") {
     const Spool spool(files);
     REQUIRE(spool.put(entry("b", 2, "s", 1)));

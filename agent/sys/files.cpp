@@ -1,6 +1,7 @@
 #include "agent/sys/files.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,7 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t kBlock = 64 << 10;
+constexpr std::size_t kBlock = 16 << 10; // on the stack, which is small where there are threads
 
 Result<void> make_folders(const fs::path& folder) {
     fs::path path;
@@ -114,21 +115,19 @@ Result<std::string> Files::read(std::string_view path, std::size_t limit) const 
         return fail_errno(errno, "can't open " + file.string());
     }
     std::string content;
+    std::array<char, kBlock> block;
     for (;;) {
         // One byte more than the limit shows that there is more. st_size is no help: procfs says 0
         // and sysfs 4096, whatever the content.
         const std::size_t want = std::min(kBlock, limit + 1 - content.size());
-        const std::size_t had = content.size();
-        content.resize(had + want);
-        const ssize_t n = ::read(fd.get(), content.data() + had, want);
-        const int error = errno;
-        content.resize(had + (n > 0 ? static_cast<std::size_t>(n) : 0));
-        if (n < 0 && error != EINTR) {
-            return fail_errno(error, "can't read " + file.string());
+        const ssize_t n = ::read(fd.get(), block.data(), want);
+        if (n < 0 && errno != EINTR) {
+            return fail_errno(errno, "can't read " + file.string());
         }
         if (n == 0) {
             return content;
         }
+        content.append(block.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
         if (content.size() > limit) {
             return fail(Errc::too_large,
                         file.string() + ": more than " + std::to_string(limit) + " bytes");

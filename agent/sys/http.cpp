@@ -291,7 +291,8 @@ class CurlClient : public HttpClient {
         set(CURLOPT_RESOLVE, resolve_);
         set(CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS,
             static_cast<long>(
-                std::chrono::duration_cast<std::chrono::milliseconds>(family_delay).count()));
+                std::chrono::duration_cast<std::chrono::milliseconds>(options_.family_delay)
+                    .count()));
     }
 
     curl_slist* set_request(const HttpRequest& request) {

@@ -33,9 +33,6 @@ struct HttpRequest {
     std::vector<std::string> addresses;
 };
 
-/// RFC 8305, section 8, "Connection Attempt Delay".
-inline constexpr Duration family_delay = std::chrono::milliseconds(250);
-
 struct HttpResponse {
     int status = 0;
     std::vector<HttpHeader> headers; ///< names in lower case; 64 KiB together at most
@@ -63,6 +60,8 @@ struct HttpOptions {
     std::string ca_file;            ///< "": the system's own store
     std::string client_certificate; ///< PEM; "": none
     std::string client_key;
+    /// RFC 8305, section 8, "Connection Attempt Delay".
+    Duration family_delay = std::chrono::milliseconds(250);
     std::function<bool()> cancelled; ///< asked about once a second and before each try
 };
 

@@ -25,8 +25,9 @@ struct SharedClock : FakeClock {
     std::function<void()> meanwhile;
 };
 
-struct Fixture : TemporaryFolder {
-    Fixture() {
+/// In memory: the agent gives a disk five seconds, and one that others write to may need them.
+struct Deliveries : TemporaryFolder {
+    Deliveries() : TemporaryFolder("/dev/shm") {
         for (const char* sink : {"a", "b"}) {
             config.report.to.push_back({.name = sink,
                                         .type = SinkConfig::Type::file,
@@ -100,11 +101,11 @@ struct Fixture : TemporaryFolder {
 
 } // namespace
 
-TEST_CASE_METHOD(Fixture, "deliver: an empty spool is a delivered one") {
+TEST_CASE_METHOD(Deliveries, "deliver: an empty spool is a delivered one") {
     CHECK(deliver());
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: each entry to its sink, and gone") {
+TEST_CASE_METHOD(Deliveries, "deliver: each entry to its sink, and gone") {
     put("b-1", 2, "a");
     put("b-1", 2, "b");
     latest("b-1", 2);
@@ -115,7 +116,7 @@ TEST_CASE_METHOD(Fixture, "deliver: each entry to its sink, and gone") {
     CHECK_FALSE(sent("a").contains("superseded")); // it is the latest
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: in order, and all but the latest say that they are not") {
+TEST_CASE_METHOD(Deliveries, "deliver: in order, and all but the latest say that they are not") {
     put("b-1", 4, "a");
     put("b-1", 2, "a");
     CHECK(deliver());
@@ -136,7 +137,7 @@ TEST_CASE_METHOD(Fixture, "deliver: in order, and all but the latest say that th
     }
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: a failed boot is not made void by what watch says later") {
+TEST_CASE_METHOD(Deliveries, "deliver: a failed boot is not made void by what watch says later") {
     put("b-1", 4, "a", 1min, "failed");
     put("b-1", 5, "a", 1min, "degraded");
     latest("b-1", 4);
@@ -148,7 +149,7 @@ TEST_CASE_METHOD(Fixture, "deliver: a failed boot is not made void by what watch
             read_leftovers(Spool(files), files, clock).entries.at(i).message.body)["superseded"]);
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: a report.json that can't be used changes nothing") {
+TEST_CASE_METHOD(Deliveries, "deliver: a report.json that can't be used changes nothing") {
     for (const char* text : {"{", "[]", "{}", R"({"boot_id": 3, "sequence": 9})",
                              R"({"boot_id": "b-1", "sequence": -9})"}) {
         REQUIRE(files.write("/run/muster/report.json", text));
@@ -158,7 +159,7 @@ TEST_CASE_METHOD(Fixture, "deliver: a report.json that can't be used changes not
     }
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: a sink that fails keeps its entries and no other's") {
+TEST_CASE_METHOD(Deliveries, "deliver: a sink that fails keeps its entries and no other's") {
     put("b-1", 2, "a");
     put("b-1", 2, "b");
     block("a");
@@ -168,7 +169,7 @@ TEST_CASE_METHOD(Fixture, "deliver: a sink that fails keeps its entries and no o
     CHECK(clock.elapsed() <= config.report.deadline);
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: no such sink any more") {
+TEST_CASE_METHOD(Deliveries, "deliver: no such sink any more") {
     put("b-1", 2, "gone");
     put("b-1", 2, "b");
     CHECK_FALSE(deliver());
@@ -176,7 +177,7 @@ TEST_CASE_METHOD(Fixture, "deliver: no such sink any more") {
     CHECK(sent("b")["sequence"] == 2);
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: a day is the limit") {
+TEST_CASE_METHOD(Deliveries, "deliver: a day is the limit") {
     put("b-1", 2, "a", 24h + 1s);
     CHECK(deliver());
     CHECK(left() == 0);
@@ -186,7 +187,7 @@ TEST_CASE_METHOD(Fixture, "deliver: a day is the limit") {
     CHECK(sent("a")["sequence"] == 3);
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: a clock that was set makes nothing of this boot old") {
+TEST_CASE_METHOD(Deliveries, "deliver: a clock that was set makes nothing of this boot old") {
     we_are("b-1", "i-0123456789abcdef0");
     put("b-1", 2, "a", 24h * 365);
     CHECK(deliver());
@@ -197,7 +198,7 @@ TEST_CASE_METHOD(Fixture, "deliver: a clock that was set makes nothing of this b
     CHECK(sent("a")["sequence"] == 2);
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: what can't be understood goes, what can't be read stays") {
+TEST_CASE_METHOD(Deliveries, "deliver: what can't be understood goes, what can't be read stays") {
     fs::create_directories(path / "run/muster/spool/folder.json");
     std::ofstream(path / "run/muster/spool/bad.json") << "{";
     put("b-1", 2, "a");
@@ -206,7 +207,7 @@ TEST_CASE_METHOD(Fixture, "deliver: what can't be understood goes, what can't be
     CHECK(left() == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: what survived a reboot is of a boot that is over") {
+TEST_CASE_METHOD(Deliveries, "deliver: what survived a reboot is of a boot that is over") {
     we_are("b-2", "i-0123456789abcdef0");
     put_far("b-1", 7, "a", "i-0123456789abcdef0");
     put("b-2", 1, "a", 25min, "ready"); // less old than the other, whatever the clock says
@@ -219,7 +220,7 @@ TEST_CASE_METHOD(Fixture, "deliver: what survived a reboot is of a boot that is 
     CHECK(sent("b")["superseded"] == true); // though this boot has said nothing yet
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: a clone does not report for its original") {
+TEST_CASE_METHOD(Deliveries, "deliver: a clone does not report for its original") {
     we_are("b-2", "i-0123456789abcdef0");
     put_far("b-1", 7, "a", "i-00000000000000000");
     put_far("b-1", 7, "b", "i-0123456789abcdef0");
@@ -229,7 +230,8 @@ TEST_CASE_METHOD(Fixture, "deliver: a clone does not report for its original") {
     CHECK(sent("b")["sequence"] == 7);
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: while nobody knows who we are, another boot's report stays") {
+TEST_CASE_METHOD(Deliveries,
+                 "deliver: while nobody knows who we are, another boot's report stays") {
     we_are("b-2", "");
     put_far("b-1", 7, "a", "i-0123456789abcdef0");
     put_far("b-2", 1, "b", "i-0123456789abcdef0"); // this boot's own
@@ -246,7 +248,7 @@ TEST_CASE_METHOD(Fixture, "deliver: while nobody knows who we are, another boot'
     CHECK(sent("a")["sequence"] == 7);
 }
 
-TEST_CASE_METHOD(Fixture,
+TEST_CASE_METHOD(Deliveries,
                  "deliver: what can't be sent is kept for after a reboot, unless observing") {
     put("b-1", 2, "a");
     block("a");
@@ -259,7 +261,8 @@ TEST_CASE_METHOD(Fixture,
     CHECK(left_far() == 1);
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: another process that sends to a sink is waited for, in time") {
+TEST_CASE_METHOD(Deliveries,
+                 "deliver: another process that sends to a sink is waited for, in time") {
     put("b-1", 2, "a");
     put("b-1", 2, "b");
     {
@@ -274,7 +277,7 @@ TEST_CASE_METHOD(Fixture, "deliver: another process that sends to a sink is wait
     CHECK(sent("a")["sequence"] == 2);
 }
 
-TEST_CASE_METHOD(Fixture,
+TEST_CASE_METHOD(Deliveries,
                  "deliver: what another process sent while its lock was waited for is sent") {
     put("b-1", 2, "a");
     const auto lock = Spool(files).lock("a");
@@ -284,7 +287,7 @@ TEST_CASE_METHOD(Fixture,
     CHECK(sent("a").is_null()); // not by us
 }
 
-TEST_CASE_METHOD(Fixture, "deliver: what a sink that acts may have") {
+TEST_CASE_METHOD(Deliveries, "deliver: what a sink that acts may have") {
     const Here here{.boot_id = "b-2", .instance_id = "i-1"};
     const auto allowed = [&](const std::string& body) {
         return may_be_acted_on({.message = {.body = body, .key = ""}}, here);

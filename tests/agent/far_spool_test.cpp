@@ -5,6 +5,7 @@
 #include "agent/delivery/spool.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/pace.h"
 #include "tests/temporary_folder.h"
 
 using namespace muster;
@@ -46,8 +47,9 @@ class NoIsolate : public Isolate {
     }
 };
 
-struct Fixture : TemporaryFolder {
-    Fixture() {
+/// In memory: the agent gives a disk five seconds, and one that others write to may need them.
+struct FarSpoolFixture : TemporaryFolder {
+    FarSpoolFixture() : TemporaryFolder("/dev/shm") {
         auto made = make_isolate(*clock);
         REQUIRE(made);
         isolate = std::move(*made);
@@ -62,7 +64,7 @@ struct Fixture : TemporaryFolder {
                 .message = {.body = R"({"outcome":"ready","a":"\u0001\n"})", .key = "i/b"},
                 .far = true};
     }
-    [[nodiscard]] Deadline soon() const { return Deadline::in(*clock, 20s); }
+    [[nodiscard]] Deadline soon() const { return Deadline::in(*clock, testing::patience); }
     [[nodiscard]] std::vector<std::string> list(const std::string& folder) const {
         return files.list("/var/lib/muster/" + folder).value_or(std::vector<std::string>{});
     }
@@ -74,7 +76,8 @@ struct Fixture : TemporaryFolder {
 
 } // namespace
 
-TEST_CASE_METHOD(Fixture, "far spool: what is kept comes out, to the byte, until it is dropped") {
+TEST_CASE_METHOD(FarSpoolFixture,
+                 "far spool: what is kept comes out, to the byte, until it is dropped") {
     FarSpool far(*isolate, *clock, files);
     CHECK(far.read()->entries.empty());
     far.begin_keep({entry(2, "a"), entry(2, "b")}, "name.json", R"({"outcome":"ready"})");
@@ -98,7 +101,8 @@ TEST_CASE_METHOD(Fixture, "far spool: what is kept comes out, to the byte, until
     CHECK(list("spool") == std::vector<std::string>{"b-000002-b.json"});
 }
 
-TEST_CASE_METHOD(Fixture, "far spool: the last ten reports are kept, and what a kill left is not") {
+TEST_CASE_METHOD(FarSpoolFixture,
+                 "far spool: the last ten reports are kept, and what a kill left is not") {
     FarSpool far(*isolate, *clock, files);
     for (unsigned i = 1; i <= 14; ++i) {
         const auto at = WallTime(std::chrono::seconds(1'000'000 + i));
@@ -120,7 +124,7 @@ TEST_CASE_METHOD(Fixture, "far spool: the last ten reports are kept, and what a 
     CHECK(kept.back() == "1970-01-12T13:46:54.000Z-b-000014.json");
 }
 
-TEST_CASE_METHOD(Fixture, "far spool: an entry that is in both places is one") {
+TEST_CASE_METHOD(FarSpoolFixture, "far spool: an entry that is in both places is one") {
     FarSpool far(*isolate, *clock, files);
     const Spool spool(files, &far);
     REQUIRE(spool.put(entry(2)));
@@ -142,7 +146,8 @@ TEST_CASE_METHOD(Fixture, "far spool: an entry that is in both places is one") {
     CHECK(list("spool").empty());
 }
 
-TEST_CASE_METHOD(Fixture, "far spool: delivered while the root is stuck, it is not sent again") {
+TEST_CASE_METHOD(FarSpoolFixture,
+                 "far spool: delivered while the root is stuck, it is not sent again") {
     FarSpool far(*isolate, *clock, files);
     far.begin_keep({entry(1)}, "h.json", "{}");
     REQUIRE(far.finish_keep(soon()));
@@ -155,7 +160,7 @@ TEST_CASE_METHOD(Fixture, "far spool: delivered while the root is stuck, it is n
     CHECK_FALSE(Spool(files, &far).still_has(entry(1)));
 }
 
-TEST_CASE_METHOD(Fixture,
+TEST_CASE_METHOD(FarSpoolFixture,
                  "far spool: a stuck root costs five seconds once, and loses nothing near") {
     FakeClock fake;
     StuckIsolate stuck(fake);
@@ -177,7 +182,7 @@ TEST_CASE_METHOD(Fixture,
     CHECK(stuck.calls == 2);
 }
 
-TEST_CASE_METHOD(Fixture, "far spool: a disk that takes nothing loses nothing else") {
+TEST_CASE_METHOD(FarSpoolFixture, "far spool: a disk that takes nothing loses nothing else") {
     fs::create_directories(path / "var/lib");
     std::ofstream(path / "var/lib/muster") << "in its place";
     FarSpool far(*isolate, *clock, files);
@@ -191,7 +196,7 @@ TEST_CASE_METHOD(Fixture, "far spool: a disk that takes nothing loses nothing el
     CHECK(spool.read().entries.empty());
 }
 
-TEST_CASE_METHOD(Fixture, "far spool: a corrupt entry is named, goes, and hides no other") {
+TEST_CASE_METHOD(FarSpoolFixture, "far spool: a corrupt entry is named, goes, and hides no other") {
     FarSpool far(*isolate, *clock, files);
     const Spool spool(files, &far);
     far.begin_keep({entry(2)}, "h.json", "{}");
@@ -205,7 +210,7 @@ TEST_CASE_METHOD(Fixture, "far spool: a corrupt entry is named, goes, and hides 
     CHECK(list("spool") == std::vector<std::string>{"b-000002-s.json"});
 }
 
-TEST_CASE_METHOD(Fixture,
+TEST_CASE_METHOD(FarSpoolFixture,
                  "far spool: one that was near alone is kept far when it could not be sent") {
     FarSpool far(*isolate, *clock, files);
     const Spool spool(files, &far);
@@ -220,7 +225,7 @@ TEST_CASE_METHOD(Fixture,
     CHECK(list("history").empty());
 }
 
-TEST_CASE_METHOD(Fixture, "far spool: why there is no helper is told") {
+TEST_CASE_METHOD(FarSpoolFixture, "far spool: why there is no helper is told") {
     NoIsolate none;
     FarSpool far(none, *clock, files);
     CHECK(far.finish_keep(soon()).error().message == "nothing is being kept");

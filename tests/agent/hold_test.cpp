@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Fixture : TemporaryFolder {
+struct HoldFixture : TemporaryFolder {
     /// With a metadata service that answers so for the listing of the tags.
     Hold look(std::function<Result<HttpResponse>(unsigned tries)> listing) {
         unsigned tries = 0;
@@ -45,7 +45,7 @@ Result<HttpResponse> tags(const std::string& listing) {
 
 } // namespace
 
-TEST_CASE_METHOD(Fixture, "hold: by the file, and nobody is asked") {
+TEST_CASE_METHOD(HoldFixture, "hold: by the file, and nobody is asked") {
     fs::create_directories(path / "run/muster");
     std::ofstream(path / "run/muster/hold") << "";
     const auto hold = look([](unsigned) { return tags("Name"); });
@@ -54,7 +54,7 @@ TEST_CASE_METHOD(Fixture, "hold: by the file, and nobody is asked") {
     CHECK(asked == 0);
 }
 
-TEST_CASE_METHOD(Fixture, "hold: by the tag, whatever its value") {
+TEST_CASE_METHOD(HoldFixture, "hold: by the tag, whatever its value") {
     config.tag = "team:keep";
     auto hold = look([](unsigned) { return tags("Name\nteam:keep\nteam:keep2"); });
     CHECK(hold.held);
@@ -64,7 +64,7 @@ TEST_CASE_METHOD(Fixture, "hold: by the tag, whatever its value") {
     CHECK(hold.why.empty());
 }
 
-TEST_CASE_METHOD(Fixture, "hold: no tags in metadata is no hold, once that has lasted") {
+TEST_CASE_METHOD(HoldFixture, "hold: no tags in metadata is no hold, once that has lasted") {
     auto hold = look([](unsigned) { return FakeHttp::answer(404); });
     CHECK_FALSE(hold.held);
     CHECK(hold.why.empty());
@@ -78,7 +78,7 @@ TEST_CASE_METHOD(Fixture, "hold: no tags in metadata is no hold, once that has l
     CHECK(hold.held);
 }
 
-TEST_CASE_METHOD(Fixture, "hold: an empty answer, or none, is asked about again") {
+TEST_CASE_METHOD(HoldFixture, "hold: an empty answer, or none, is asked about again") {
     auto hold = look([](unsigned tries) {
         if (tries == 1) return tags("");
         if (tries == 2) return Result<HttpResponse>(fail(Errc::timed_out, "late"));
@@ -89,7 +89,8 @@ TEST_CASE_METHOD(Fixture, "hold: an empty answer, or none, is asked about again"
     CHECK(asked == 4);
 }
 
-TEST_CASE_METHOD(Fixture, "hold: a service that fails holds nothing, and that is said in time") {
+TEST_CASE_METHOD(HoldFixture,
+                 "hold: a service that fails holds nothing, and that is said in time") {
     const auto hold = look([](unsigned) { return FakeHttp::answer(500); });
     CHECK_FALSE(hold.held);
     CHECK(hold.why.find("can't be told") != std::string::npos);

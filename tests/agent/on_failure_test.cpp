@@ -7,7 +7,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Fixture {
+struct OnFailureFixture {
     void fail_so(const char* outcome = "failed", bool recreate = true, bool enforced = true) {
         const LastActs acts{.clock = clock,
                             .look_for_hold =
@@ -29,7 +29,9 @@ struct Fixture {
         after_failure(config,
                       {{"outcome", outcome}, {"recreate", recreate}, {"enforced", enforced}}, acts);
     }
-    Fixture() { config.on_failure = {.action = OnFailureConfig::Action::poweroff, .delay = 60s}; }
+    OnFailureFixture() {
+        config.on_failure = {.action = OnFailureConfig::Action::poweroff, .delay = 60s};
+    }
 
     FakeClock clock;
     Config config;
@@ -43,7 +45,7 @@ struct Fixture {
 
 } // namespace
 
-TEST_CASE_METHOD(Fixture, "on failure: the machine ends, some time after the delay") {
+TEST_CASE_METHOD(OnFailureFixture, "on failure: the machine ends, some time after the delay") {
     Duration least = 1h;
     Duration most{};
     for (int i = 0; i < 200; ++i) {
@@ -59,7 +61,7 @@ TEST_CASE_METHOD(Fixture, "on failure: the machine ends, some time after the del
     CHECK(console == "powering off now");
 }
 
-TEST_CASE_METHOD(Fixture, "on failure: only where a scaler would end it, too") {
+TEST_CASE_METHOD(OnFailureFixture, "on failure: only where a scaler would end it, too") {
     fail_so("ready", false);
     fail_so("failed", false);       // foreign data, a wrong configuration, interrupted ...
     fail_so("failed", true, false); // observe
@@ -68,14 +70,14 @@ TEST_CASE_METHOD(Fixture, "on failure: only where a scaler would end it, too") {
     CHECK(looks == 0);
 }
 
-TEST_CASE_METHOD(Fixture, "on failure: none is the default") {
+TEST_CASE_METHOD(OnFailureFixture, "on failure: none is the default") {
     config.on_failure = {};
     fail_so();
     CHECK(power_offs == 0);
     CHECK(waited == 0s);
 }
 
-TEST_CASE_METHOD(Fixture, "on failure: held before the wait, or after it") {
+TEST_CASE_METHOD(OnFailureFixture, "on failure: held before the wait, or after it") {
     free_looks = 0;
     fail_so();
     CHECK(waited == 0s);
@@ -87,7 +89,7 @@ TEST_CASE_METHOD(Fixture, "on failure: held before the wait, or after it") {
     CHECK(power_offs == 0);
 }
 
-TEST_CASE_METHOD(Fixture, "on failure: told to stop, it stays on") {
+TEST_CASE_METHOD(OnFailureFixture, "on failure: told to stop, it stays on") {
     stopped = true;
     fail_so();
     CHECK(waited >= 60s);

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Fixture : TemporaryFolder {
+struct SpoolFixture : TemporaryFolder {
     static SpoolEntry entry(const std::string& boot, unsigned sequence, const std::string& sink,
                             int at) {
         return {.name = Spool::name_of(boot, sequence, sink),
@@ -40,7 +40,7 @@ struct Fixture : TemporaryFolder {
 
 } // namespace
 
-TEST_CASE_METHOD(Fixture, "spool: what is put in comes out, until it is dropped") {
+TEST_CASE_METHOD(SpoolFixture, "spool: what is put in comes out, until it is dropped") {
     const Spool spool(files);
     CHECK(spool.read().entries.empty());
     const auto put = entry("b-1", 7, "scaler", 3);
@@ -64,7 +64,8 @@ TEST_CASE_METHOD(Fixture, "spool: what is put in comes out, until it is dropped"
     CHECK_NOTHROW(spool.drop(put)); // again
 }
 
-TEST_CASE_METHOD(Fixture, "spool: in the order of boot and sequence, whatever the wall clock did") {
+TEST_CASE_METHOD(SpoolFixture,
+                 "spool: in the order of boot and sequence, whatever the wall clock did") {
     const Spool spool(files);
     REQUIRE(spool.put(entry("new", 1, "s", 500)));
     REQUIRE(spool.put(entry("old", 2, "s", 90)));
@@ -74,7 +75,8 @@ TEST_CASE_METHOD(Fixture, "spool: in the order of boot and sequence, whatever th
                                               "old-000010-s.json", "new-000001-s.json"});
 }
 
-TEST_CASE_METHOD(Fixture, "spool: an entry that can't be understood is named, and hides no other") {
+TEST_CASE_METHOD(SpoolFixture,
+                 "spool: an entry that can't be understood is named, and hides no other") {
     const Spool spool(files);
     REQUIRE(spool.put(entry("b", 2, "s", 1)));
     write("a.json", "{ half an en");
@@ -91,14 +93,15 @@ TEST_CASE_METHOD(Fixture, "spool: an entry that can't be understood is named, an
     CHECK(content.unread.empty());
 }
 
-TEST_CASE_METHOD(Fixture, "spool: what a kill has left goes when the next entry is kept") {
+TEST_CASE_METHOD(SpoolFixture, "spool: what a kill has left goes when the next entry is kept") {
     const Spool spool(files);
     write(".f.json.XXXXXX", "left behind by a kill");
     REQUIRE(spool.put(entry("b", 2, "s", 1)));
     CHECK(files.list("/run/muster/spool") == std::vector<std::string>{"b-000002-s.json"});
 }
 
-TEST_CASE_METHOD(Fixture, "spool: what can't be read is not taken for nothing, and not dropped") {
+TEST_CASE_METHOD(SpoolFixture,
+                 "spool: what can't be read is not taken for nothing, and not dropped") {
     const Spool spool(files);
     REQUIRE(spool.put(entry("b", 2, "s", 1)));
     fs::create_directory(path / "run/muster/spool/folder.json"); // read() fails, as an I/O error
@@ -115,13 +118,13 @@ TEST_CASE_METHOD(Fixture, "spool: what can't be read is not taken for nothing, a
     CHECK(content.unread.size() == 1); // any other failure is not
 }
 
-TEST_CASE_METHOD(Fixture, "spool: a full disk is an error") {
+TEST_CASE_METHOD(SpoolFixture, "spool: a full disk is an error") {
     fs::create_directories(path / "run/muster");
     std::ofstream(path / "run/muster/spool") << "in its place";
     CHECK_FALSE(Spool(files).put(entry("b", 1, "s", 1)));
 }
 
-TEST_CASE_METHOD(Fixture, "spool: the sequence grows from run to run") {
+TEST_CASE_METHOD(SpoolFixture, "spool: the sequence grows from run to run") {
     for (unsigned expected = 1; expected <= 12; ++expected)
         CHECK(next_sequence(files) == expected);
     CHECK(files.read_value("/run/muster/sequence") == "12");
@@ -149,13 +152,13 @@ TEST_CASE("spool: two that ask at once get no number twice") {
     CHECK(all.size() == numbers.size() * each);
 }
 
-TEST_CASE_METHOD(Fixture, "spool: a number is to be had even where its lock is not") {
+TEST_CASE_METHOD(SpoolFixture, "spool: a number is to be had even where its lock is not") {
     fs::create_directories(path / "run/muster/sequence.lock");
     CHECK(next_sequence(files) == 1);
     CHECK(next_sequence(files) == 2);
 }
 
-TEST_CASE_METHOD(Fixture, "spool: bounded; verdicts of this boot go last, the oldest first") {
+TEST_CASE_METHOD(SpoolFixture, "spool: bounded; verdicts of this boot go last, the oldest first") {
     const auto put = [&](const SpoolFolder& folder, const std::string& boot, unsigned sequence,
                          int at, const char* outcome) {
         auto one = entry(boot, sequence, "s", at);
@@ -187,7 +190,7 @@ TEST_CASE_METHOD(Fixture, "spool: bounded; verdicts of this boot go last, the ol
     CHECK_FALSE(small.has("b-000001-s.json"));
 }
 
-TEST_CASE_METHOD(Fixture, "spool: one that is in memory alone is still there") {
+TEST_CASE_METHOD(SpoolFixture, "spool: one that is in memory alone is still there") {
     fs::create_directories(path / "run/muster");
     std::ofstream(path / "run/muster/spool") << "in its place";
     const Spool spool(files);
@@ -197,7 +200,7 @@ TEST_CASE_METHOD(Fixture, "spool: one that is in memory alone is still there") {
     CHECK(spool.still_has(one));
 }
 
-TEST_CASE_METHOD(Fixture, "spool: one at a time sends to a sink") {
+TEST_CASE_METHOD(SpoolFixture, "spool: one at a time sends to a sink") {
     fs::create_directories(path / "run/muster");
     const Spool spool(files);
     auto first = spool.lock("scaler");

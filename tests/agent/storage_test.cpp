@@ -10,7 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Machine {
+struct StorageMachine {
     lvm::Assembly job{2};
 
     /// The writing stage; what the report then says of the one volume.
@@ -32,7 +32,7 @@ struct Machine {
 
     /// The first outside call of this name in such a run will go wrong.
     void spoil(const std::string& call, Fault fault) {
-        Machine whole;
+        StorageMachine whole;
         whole.job.layout = job.layout;
         (void)whole.volume();
         const auto& called = whole.job.machine.called;
@@ -46,7 +46,7 @@ struct Machine {
 } // namespace
 
 TEST_CASE("storage: a volume that is whole") {
-    Machine machine;
+    StorageMachine machine;
     const auto volume = machine.volume();
     CHECK(volume["filesystem"] == "xfs");
     CHECK(volume["mount"] == "/mnt/scratch");
@@ -54,7 +54,7 @@ TEST_CASE("storage: a volume that is whole") {
 }
 
 TEST_CASE("storage: what is on a volume that is mounted nowhere") {
-    Machine machine;
+    StorageMachine machine;
     SECTION("it could not be mounted") {
         machine.spoil("mount /mnt/scratch", Fault::error);
         CHECK(machine.volume()["filesystem"] == "xfs");

@@ -15,8 +15,8 @@ using probes::FakeMetadata;
 
 namespace {
 
-struct Machine {
-    Machine() {
+struct WatchedMachine {
+    WatchedMachine() {
         sysfs.mount({259, 1}, "/");
         sysfs.block({259, 1}, "nvme0n1p1", std::uint64_t{8} << 30);
         kernel.reads["/dev/nvme0n1p1"].set(1ms);
@@ -62,7 +62,7 @@ std::string told(const Sight& sight) {
 } // namespace
 
 TEST_CASE("eyes: root and volumes, with metadata confirmed once and kept") {
-    Machine machine;
+    WatchedMachine machine;
     const std::string well =
         "root mount pass, root bytes pass, root inodes pass, root io pass, ebs ebs1 pass";
     auto sight = machine.look();
@@ -85,7 +85,7 @@ TEST_CASE("eyes: root and volumes, with metadata confirmed once and kept") {
 }
 
 TEST_CASE("eyes: a volume that is not there is bad at once, and one that is stuck when it is") {
-    Machine machine;
+    WatchedMachine machine;
     machine.config.ebs = {EbsVolume{.name = "data", .device = "/dev/sdz", .deadline = 1h}};
     machine.eyes->follow(machine.config);
     const auto began = machine.metadata.clock.elapsed();
@@ -105,7 +105,7 @@ TEST_CASE("eyes: a volume that is not there is bad at once, and one that is stuc
 }
 
 TEST_CASE("eyes: metadata that fails is no finding, and nothing is made up of it") {
-    Machine machine;
+    WatchedMachine machine;
     machine.metadata.rule = [](const std::string&) { return FakeMetadata::status(503); };
     auto sight = machine.look();
     CHECK(told(sight) == "root mount pass, root bytes pass, root inodes pass, root io pass");
@@ -121,7 +121,7 @@ TEST_CASE("eyes: metadata that fails is no finding, and nothing is made up of it
     CHECK_THAT(told(sight), Catch::Contains("ebs ebs1 pass"));
     CHECK(sight.instance.id == "i-0abc");
     // Volumes of the configuration need nobody's answer.
-    Machine other;
+    WatchedMachine other;
     other.metadata.rule = [](const std::string&) { return FakeMetadata::status(503); };
     other.config.ebs = {EbsVolume{.name = "data", .device = "/dev/sdf"}};
     other.eyes->follow(other.config);
@@ -129,7 +129,7 @@ TEST_CASE("eyes: metadata that fails is no finding, and nothing is made up of it
 }
 
 TEST_CASE("eyes: what is announced") {
-    Machine machine;
+    WatchedMachine machine;
     machine.metadata.tree["meta-data/autoscaling/target-lifecycle-state"] = "InService";
     const auto sight = machine.look();
     REQUIRE(sight.notices.size() == 1);

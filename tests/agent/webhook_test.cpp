@@ -6,6 +6,7 @@
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_http.h"
+#include "tests/pace.h"
 #include "tests/temporary_folder.h"
 
 using namespace muster;
@@ -15,7 +16,7 @@ namespace {
 
 const Message message{.body = R"({"outcome":"ready"})", .key = "i-1/b/2"};
 
-struct Fixture {
+struct WebhookFixture {
     /// What the sink makes of the answer.
     std::expected<void, SinkError> sent(FakeHttp::Handler handler, Duration limit = 10s,
                                         const std::string& token = "") {
@@ -51,7 +52,7 @@ struct Folder : TemporaryFolder {
 
 } // namespace
 
-TEST_CASE_METHOD(Fixture, "webhook: the request") {
+TEST_CASE_METHOD(WebhookFixture, "webhook: the request") {
     CHECK(answered(200));
     CHECK(request.method == "POST");
     CHECK(request.url == "https://scaler.example/v1?x=y");
@@ -68,7 +69,7 @@ TEST_CASE_METHOD(Fixture, "webhook: the request") {
     CHECK(request.connect_limit == 2s); // no longer than the whole
 }
 
-TEST_CASE_METHOD(Fixture, "webhook: which answers are delivered, tried again, final") {
+TEST_CASE_METHOD(WebhookFixture, "webhook: which answers are delivered, tried again, final") {
     for (const int status : {200, 201, 202, 204, 206, 299}) {
         INFO(status);
         CHECK(answered(status, {}, "<html>\xff"));
@@ -91,7 +92,8 @@ TEST_CASE_METHOD(Fixture, "webhook: which answers are delivered, tried again, fi
     }
 }
 
-TEST_CASE_METHOD(Fixture, "webhook: no answer at all is tried again, unless it is of no use") {
+TEST_CASE_METHOD(WebhookFixture,
+                 "webhook: no answer at all is tried again, unless it is of no use") {
     for (const auto code :
          {Errc::refused, Errc::unreachable, Errc::timed_out, Errc::transient, Errc::interrupted}) {
         INFO(to_string(code));
@@ -107,7 +109,7 @@ TEST_CASE_METHOD(Fixture, "webhook: no answer at all is tried again, unless it i
     }
 }
 
-TEST_CASE_METHOD(Fixture, "webhook: Retry-After in both forms") {
+TEST_CASE_METHOD(WebhookFixture, "webhook: Retry-After in both forms") {
     CHECK(answered(429, {{"retry-after", "7"}}).error().retry_after == 7s);
     CHECK(answered(503, {{"retry-after", "Sat, 21 Nov 2026 20:00:30 GMT"}}).error().retry_after ==
           30s);
@@ -116,7 +118,7 @@ TEST_CASE_METHOD(Fixture, "webhook: Retry-After in both forms") {
     CHECK(answered(503, {{"retry-after", "99999999999"}}).error().retry_after == 10min);
 }
 
-TEST_CASE_METHOD(Fixture, "webhook: a receiver that repeats the token is not repeated") {
+TEST_CASE_METHOD(WebhookFixture, "webhook: a receiver that repeats the token is not repeated") {
     const auto echo = [](const HttpRequest& sent_to) {
         std::string body(480, 'x'); // the second stands where the message is cut
         return FakeHttp::answer(403, "no: " + sent_to.headers.back().second + body +
@@ -236,7 +238,7 @@ TEST_CASE("sinks: a file, whole or not at all") {
         make_sink({.name = "f", .type = SinkConfig::Type::file, .path = "/a/b/report.json"},
                   folder.files, clock, {});
     REQUIRE(sink);
-    CHECK((*sink)->deliver(message, 1s));
+    CHECK((*sink)->deliver(message, testing::patience));
     CHECK(folder.files.read("/a/b/report.json") == message.body + "\n");
     struct stat status{};
     REQUIRE(::stat((folder.path / "a/b/report.json").c_str(), &status) == 0);
@@ -246,7 +248,7 @@ TEST_CASE("sinks: a file, whole or not at all") {
     const auto blocked =
         make_sink({.name = "f", .type = SinkConfig::Type::file, .path = "/file/report.json"},
                   folder.files, clock, {});
-    const auto result = (*blocked)->deliver(message, 1s);
+    const auto result = (*blocked)->deliver(message, testing::patience);
     REQUIRE_FALSE(result);
     CHECK(result.error().error.message.find("/file") != std::string::npos);
 }

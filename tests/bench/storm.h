@@ -33,10 +33,12 @@ class Histogram {
     static constexpr Duration slot = std::chrono::milliseconds(500);
     void add(Duration since_start) {
         ++counts_[std::min(counts_.size() - 1, static_cast<std::size_t>(since_start / slot))];
+        ++sum;
     }
     [[nodiscard]] std::vector<unsigned> counts(Duration until) const {
         return {counts_.begin(), counts_.begin() + static_cast<std::ptrdiff_t>(until / slot) + 1};
     }
+    std::atomic<unsigned> sum = 0;
 
   private:
     std::array<std::atomic<unsigned>, 1000> counts_{};
@@ -162,8 +164,9 @@ struct Storm {
     double last_seconds = 0; ///< when the last was delivered
 };
 
-/// `agents` boot within one second; the endpoint comes up `up_after` the first.
-inline Storm storm(unsigned agents, Duration up_after, Duration deadline) {
+/// `agents` boot within one second; the endpoint comes up `up_after` the first, and not before
+/// so many `refused` tries.
+inline Storm storm(unsigned agents, Duration up_after, Duration deadline, unsigned refused = 0) {
     rlimit files{};
     ::getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max = std::max<rlim_t>(files.rlim_max, 3L * agents + 100);
@@ -201,6 +204,8 @@ inline Storm storm(unsigned agents, Duration up_after, Duration deadline) {
         }));
     }
     clock->sleep_until(start + up_after);
+    while (tries.sum < refused)
+        clock->sleep_until(clock->now() + std::chrono::milliseconds(5));
     endpoint.open(start);
     for (auto& agent : fleet)
         clock->wait(*agent);

@@ -70,7 +70,7 @@ class FakeMachine : public Kernel {
         friend bool operator==(const Write&, const Write&) = default;
     };
 
-    FakeSysfs sysfs;
+    FakeSysfs sysfs{true};
     FakeClock clock;
     std::map<std::string, FakeDisk> disks; ///< by name
     std::vector<Group> groups;
@@ -203,23 +203,39 @@ class FakeMachine : public Kernel {
         return names;
     }
 
-    /// Shows in /sys and /proc what there is.
+    /// Shows in /sys and /proc what there is; touches no file where that is shown already, as after
+    /// most effects.
     void refresh() {
-        for (const auto& path : shown_)
-            sysfs.drop(path);
-        shown_.clear();
         for (const auto& [name, disk] : disks) {
             for (const auto& holder : disk.holders)
                 sysfs.holder(name, holder);
         }
-        sysfs.forget_mounts();
-        sysfs.mount({1, 1}, "/");
+        Shown now;
         for (const auto& group : groups) {
             for (const auto& volume : group.volumes)
-                show(group, volume);
+                show(now, group, volume);
         }
-        for (const auto& [number, target] : other_mounts)
-            sysfs.mount(number, target);
+        std::string gone = "?"; // with all that is in it
+        for (const auto& [path, content] : shown_) {
+            if (now.contains(path) || path.starts_with(gone + "/")) continue;
+            sysfs.drop(path);
+            gone = path;
+        }
+        for (const auto& [path, content] : now) {
+            const auto before = shown_.find(path);
+            if (before != shown_.end() && before->second == content) continue;
+            content ? sysfs.put(path, *content) : sysfs.folder(path);
+        }
+        shown_ = std::move(now);
+        sysfs.remount([&] {
+            sysfs.mount({1, 1}, "/");
+            for (const auto& group : groups) {
+                for (const auto& volume : group.volumes)
+                    show_mounts(volume);
+            }
+            for (const auto& [number, target] : other_mounts)
+                sysfs.mount(number, target);
+        });
     }
 
     Volume* active(std::string_view node) {
@@ -337,23 +353,29 @@ class FakeMachine : public Kernel {
         return fail(Errc::malformed, "fake: garbage");
     }
 
-    void show(const Group& group, const Volume& volume) {
+    /// A path in /sys with its content, none for a folder.
+    using Shown = std::map<std::string, std::optional<std::string>>;
+
+    void show(Shown& now, const Group& group, const Volume& volume) const {
         if (!volume.minor) return;
         const auto node = fmt::format("dm-{}", *volume.minor);
         const auto folder = "/sys/block/" + node;
-        shown_.push_back(folder);
         const auto bare = [](std::string uuid) {
             std::erase(uuid, '-');
             return uuid;
         };
-        sysfs.put(folder + "/dm/name", group.name + "-" + volume.name + "\n");
-        sysfs.put(folder + "/dm/uuid", "LVM-" + bare(group.uuid) + bare(volume.uuid) + "\n");
-        sysfs.put(folder + "/size", fmt::format("{}\n", volume.extents * 8192));
+        now[folder]; // goes with all that is in it
+        now[folder + "/dm/name"] = group.name + "-" + volume.name + "\n";
+        now[folder + "/dm/uuid"] = "LVM-" + bare(group.uuid) + bare(volume.uuid) + "\n";
+        now[folder + "/size"] = fmt::format("{}\n", volume.extents * 8192);
         for (const auto& disk : disks_of(group)) {
-            sysfs.folder(folder + "/slaves/" + disk);
-            sysfs.holder(disk, node);
-            shown_.push_back("/sys/block/" + disk + "/holders/" + node);
+            now[folder + "/slaves/" + disk];
+            now["/sys/block/" + disk + "/holders/" + node];
         }
+    }
+
+    void show_mounts(const Volume& volume) {
+        if (!volume.minor) return;
         for (const auto& target : volume.mounts) {
             sysfs.mount({254, *volume.minor}, target, "rw", "/",
                         volume.content.signatures.empty() ? "none"
@@ -361,7 +383,7 @@ class FakeMachine : public Kernel {
         }
     }
 
-    std::vector<std::string> shown_; ///< in /sys, of device-mapper
+    Shown shown_; ///< of device-mapper
 };
 
 } // namespace muster

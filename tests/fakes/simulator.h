@@ -15,6 +15,7 @@
 
 #include "agent/sys/fd.h"
 #include "agent/sys/http.h"
+#include "tests/pace.h"
 
 namespace muster::testing {
 
@@ -114,7 +115,8 @@ class Simulator {
                                                           .url = control_ + path,
                                                           .headers = {},
                                                           .body = body,
-                                                          .total_limit = std::chrono::seconds(10)});
+                                                          .connect_limit = patience,
+                                                          .total_limit = patience});
         if (!reply || reply->status != 200) {
             throw std::runtime_error("simulator: " + (reply ? reply->body : reply.error().message));
         }

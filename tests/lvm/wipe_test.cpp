@@ -29,7 +29,7 @@ struct Wipe : Assembly {
         layout.on_foreign_data = ForeignData::wipe;
     }
 };
-const DiskContent ext4{.signatures = {{"ext4", "filesystem", "", "", 1080}}};
+const DiskContent foreign_ext4{.signatures = {{"ext4", "filesystem", "", "", 1080}}};
 
 } // namespace
 
@@ -50,7 +50,7 @@ TEST_CASE("wipe: of a label without a group the metadata area's header stays to 
 }
 
 TEST_CASE("wipe: not what was not seen when the plan was made") {
-    Wipe job(ext4);
+    Wipe job(foreign_ext4);
     const auto plan = job.plan();
     REQUIRE(plan);
     job.machine.disks.at("nvme1n1").content.signatures[0].label = "another";
@@ -61,7 +61,7 @@ TEST_CASE("wipe: not what was not seen when the plan was made") {
 }
 
 TEST_CASE("wipe: not what has come into use since") {
-    Wipe job(ext4);
+    Wipe job(foreign_ext4);
     const auto plan = job.plan();
     REQUIRE(plan);
     job.machine.other_mounts.emplace_back(DeviceNumber{259, 1}, "/srv");
@@ -73,7 +73,7 @@ TEST_CASE("wipe: not what has come into use since") {
 
 TEST_CASE("wipe: without the tools") {
     for (const char* tool : {"blkdiscard", "blockdev"}) {
-        Wipe job(ext4);
+        Wipe job(foreign_ext4);
         job.machine.sysfs.drop(std::string("/usr/sbin/") + tool);
         const auto done = job.run();
         CHECK(done.reason == "tool-missing");
@@ -83,7 +83,7 @@ TEST_CASE("wipe: without the tools") {
 }
 
 TEST_CASE("wipe: partitions that are looked into for a moment, and for ever") {
-    Wipe job(ext4);
+    Wipe job(foreign_ext4);
     job.machine.add_partition("nvme1n1", "nvme1n1p1", {259, 9});
     SECTION("for a moment") {
         const auto plan = job.plan();

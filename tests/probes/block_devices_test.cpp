@@ -11,7 +11,7 @@ namespace {
 
 constexpr auto instance_store = "Amazon EC2 NVMe Instance Storage";
 
-struct Machine {
+struct BlockDevicesMachine {
     FakeSysfs sysfs;
     FakeKernel kernel;
 
@@ -33,7 +33,7 @@ struct Machine {
 } // namespace
 
 TEST_CASE("disks: an NVMe disk with all that is known of it") {
-    Machine machine;
+    BlockDevicesMachine machine;
     machine.sysfs.disk({.name = "nvme1n1",
                         .number = {259, 1},
                         .size = 512 * 2048,
@@ -54,7 +54,7 @@ TEST_CASE("disks: an NVMe disk with all that is known of it") {
 }
 
 TEST_CASE("disks: native multipath: the disk once, its hidden paths not at all") {
-    Machine machine;
+    BlockDevicesMachine machine;
     machine.add("nvme1n1", {259, 1}); // below nvme-subsysN, where model and serial stand too
     machine.sysfs.put("/sys/block/nvme1n1/hidden", "0\n");
     for (const char* path : {"nvme1c1n1", "nvme1c2n1"}) {
@@ -66,7 +66,7 @@ TEST_CASE("disks: native multipath: the disk once, its hidden paths not at all")
 }
 
 TEST_CASE("disks: sorted, and nothing that is no disk of its own") {
-    Machine machine;
+    BlockDevicesMachine machine;
     for (const char* name :
          {"xvdb", "nvme0n1", "dm-0", "md0", "ram0", "sr0", "fd0", "zram0", "nbd0", "loop3"}) {
         machine.add(name, {7, 0});
@@ -78,14 +78,14 @@ TEST_CASE("disks: sorted, and nothing that is no disk of its own") {
 }
 
 TEST_CASE("disks: an empty loop node is passed over, a disk of no size is not") {
-    Machine machine;
+    BlockDevicesMachine machine;
     machine.sysfs.disk({.name = "loop0", .number = {7, 0}, .size = 0});
     machine.sysfs.disk({.name = "nvme1n1", .number = {259, 1}, .size = 0, .model = "x"});
     CHECK(machine.only().name == "nvme1n1");
 }
 
 TEST_CASE("disks: a Xen disk has neither model nor serial, and that is no gap") {
-    Machine machine;
+    BlockDevicesMachine machine;
     machine.sysfs.disk({.name = "xvdb", .number = {202, 16}});
     const auto disk = machine.only();
     CHECK(disk.model.empty());
@@ -94,7 +94,7 @@ TEST_CASE("disks: a Xen disk has neither model nor serial, and that is no gap") 
 }
 
 TEST_CASE("disks: partitions, and holders of either") {
-    Machine machine;
+    BlockDevicesMachine machine;
     machine.add("xvdb", {202, 16});
     machine.sysfs.partition("xvdb", "xvdb1", {202, 17});
     machine.sysfs.holder("xvdb", "dm-0");
@@ -105,7 +105,7 @@ TEST_CASE("disks: partitions, and holders of either") {
 }
 
 TEST_CASE("disks: mounts of it and of its partitions, bind mounts too") {
-    Machine machine;
+    BlockDevicesMachine machine;
     machine.add("xvdb", {202, 16});
     machine.add("xvdc", {202, 32});
     machine.sysfs.partition("xvdb", "xvdb1", {202, 17});
@@ -119,7 +119,7 @@ TEST_CASE("disks: mounts of it and of its partitions, bind mounts too") {
 }
 
 TEST_CASE("disks: swapped to, also on a partition") {
-    Machine machine;
+    BlockDevicesMachine machine;
     for (const auto& [name, minor] : {std::pair{"xvdb", 16U}, {"xvdc", 32U}, {"xvdd", 48U}})
         machine.add(name, {202, minor});
     machine.sysfs.partition("xvdb", "xvdb1", {202, 17});
@@ -143,7 +143,7 @@ TEST_CASE("disks: swapped to, also on a partition") {
 }
 
 TEST_CASE("disks: a kernel without swap") {
-    Machine machine;
+    BlockDevicesMachine machine;
     machine.add("xvdb", {202, 16});
     machine.sysfs.drop("/proc/swaps");
     CHECK_FALSE(machine.only().swap);
@@ -155,7 +155,7 @@ TEST_CASE("disks: what can't be read stands in `unknown`, never in a default") {
     for (const char* attribute : {"size", "dev", "ro", "queue/logical_block_size", "device/model",
                                   "device/serial", "holders", "xvdb1/dev", "xvdb1/holders"}) {
         CAPTURE(attribute);
-        Machine machine;
+        BlockDevicesMachine machine;
         machine.add("xvdb", {202, 16});
         machine.sysfs.partition("xvdb", "xvdb1", {202, 17});
         const std::string path = "/sys/block/xvdb/" + std::string(attribute);
@@ -176,7 +176,7 @@ TEST_CASE("disks: garbage in a number is not a number") {
             const std::string path = attribute;
             if (!path.ends_with("dev") && garbage == std::string("259")) continue; // is a number
             CAPTURE(attribute, garbage);
-            Machine machine;
+            BlockDevicesMachine machine;
             machine.add("xvdb", {202, 16});
             machine.sysfs.partition("xvdb", "xvdb1", {202, 17});
             machine.sysfs.put("/sys/block/xvdb/" + path, garbage);
@@ -186,7 +186,7 @@ TEST_CASE("disks: garbage in a number is not a number") {
 }
 
 TEST_CASE("disks: what concerns all of them is an error") {
-    Machine machine;
+    BlockDevicesMachine machine;
     machine.add("xvdb", {202, 16});
     SECTION("mountinfo is garbage") {
         machine.sysfs.put("/proc/self/mountinfo", "garbage\n");
@@ -243,7 +243,7 @@ TEST_CASE("swaps: the paths, without the header") {
 }
 
 TEST_CASE("disks: a mount in another mount namespace is a mount") {
-    Machine machine;
+    BlockDevicesMachine machine;
     machine.add("nvme1n1", {259, 1});
     machine.sysfs.mount({259, 7}, "/");
     machine.sysfs.mount_elsewhere(812, {259, 1}, "/srv");

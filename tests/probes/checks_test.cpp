@@ -25,8 +25,8 @@ FolderEntry folder(std::string name, std::uint32_t mode = 0755, std::uint32_t ow
     return {.name = std::move(name), .type = Type::folder, .mode = mode, .owner = owner};
 }
 
-struct Machine {
-    Machine() {
+struct ChecksMachine {
+    ChecksMachine() {
         kernel.folders[top].set({{folder("."), folder("required.d"), folder("wanted.d")}});
     }
 
@@ -81,7 +81,7 @@ bool says(const Finding& finding, const std::string& words) {
 } // namespace
 
 TEST_CASE("checks: without the folders there is none, and nothing is wrong") {
-    Machine machine;
+    ChecksMachine machine;
     CHECK(machine.found().empty()); // neither folder is there by the time it is looked at
     CHECK(machine.look().findings.empty());
     machine.kernel.folders.clear();
@@ -90,7 +90,7 @@ TEST_CASE("checks: without the folders there is none, and nothing is wrong") {
 }
 
 TEST_CASE("checks: executables by name, required before wanted, leftovers passed over") {
-    Machine machine;
+    ChecksMachine machine;
     machine.holds(required, {file(".hidden"), file("10-b"), file("20-a.sh", 0700),
                              file("20-a.sh.dpkg-old"), file("20-a.sh.rpmnew"), file("30-c~")});
     machine.holds(wanted, {file("05-z"), file("a.dpkgx.py")});
@@ -123,7 +123,7 @@ TEST_CASE("checks: what root is not to run is named, with what to do") {
     };
     for (const auto& [entry, words] : rows) {
         INFO(words);
-        Machine machine;
+        ChecksMachine machine;
         machine.holds(required, {entry});
         const auto finding = machine.only_finding();
         CHECK(finding.subject == "required.d/x");
@@ -141,7 +141,7 @@ TEST_CASE("checks: what root is not to run is named, with what to do") {
 
 TEST_CASE("checks: a folder that others may write holds nothing for root") {
     for (const auto& itself : {folder(".", 0775), folder(".", 01777), folder(".", 0755, 1000)}) {
-        Machine machine;
+        ChecksMachine machine;
         machine.holds(required, {file("10-a")}, itself);
         CHECK(machine.only_finding().subject == "required.d");
         CHECK(machine.only_finding().gating);
@@ -162,7 +162,7 @@ TEST_CASE("checks: a folder that others may write holds nothing for root") {
 }
 
 TEST_CASE("checks: a folder that can't be looked at is unknown, one that is none is wrong") {
-    Machine machine;
+    ChecksMachine machine;
     machine.holds(wanted, {});
     for (const auto& path : {top, required}) {
         machine.kernel.folders[path].set(fail(Errc::io, "I/O error"));
@@ -181,7 +181,7 @@ TEST_CASE("checks: a folder that can't be looked at is unknown, one that is none
 }
 
 TEST_CASE("checks: too many are none") {
-    Machine machine;
+    ChecksMachine machine;
     std::vector<FolderEntry> many;
     for (int i = 0; i < 64; ++i)
         many.push_back(file(std::to_string(100 + i)));
@@ -194,7 +194,7 @@ TEST_CASE("checks: too many are none") {
 }
 
 TEST_CASE("checks: exit status 0 passes; what it is given") {
-    Machine machine;
+    ChecksMachine machine;
     const auto finding = machine.runs(CommandOutput{.out = "fine", .err = "well"});
     CHECK(finding.status == Status::pass);
     CHECK(finding.code.empty());
@@ -212,7 +212,7 @@ TEST_CASE("checks: exit status 0 passes; what it is given") {
 }
 
 TEST_CASE("checks: any other exit status fails, and is told with its last words") {
-    Machine machine;
+    ChecksMachine machine;
     auto finding = machine.runs(
         CommandOutput{.exit_status = 3, .out = "out\n", .err = "first\nno such host \x1b[2J\n\n"});
     CHECK(finding.status == Status::fail);
@@ -233,7 +233,7 @@ TEST_CASE("checks: any other exit status fails, and is told with its last words"
 }
 
 TEST_CASE("checks: of a long output the end is kept, whole characters of it") {
-    Machine machine;
+    ChecksMachine machine;
     std::string text;
     for (int i = 0; i < 2000; ++i)
         text += "\xe2\x82\xac"; // three bytes
@@ -256,7 +256,7 @@ TEST_CASE("checks: of a long output the end is kept, whole characters of it") {
 
 TEST_CASE("checks: one that has not ended by its deadline fails, and names it") {
     const Check slow{.name = "slow", .command = {"/bin/slow"}, .deadline = 7s};
-    Machine machine;
+    ChecksMachine machine;
     auto finding = machine.runs(
         CommandOutput{.exit_status = 143, .err = "resolving ...", .ended_late = true}, slow);
     CHECK(finding.status == Status::fail);
@@ -274,7 +274,7 @@ TEST_CASE("checks: one that has not ended by its deadline fails, and names it") 
 
 TEST_CASE("checks: the job's deadline comes first, with time to end one that resists") {
     const Check slow{.name = "slow", .command = {"/bin/slow"}, .deadline = 60s};
-    Machine machine;
+    ChecksMachine machine;
     const auto stuck = fail(Errc::stuck, "...");
     auto finding = machine.runs(stuck, slow, 20s);
     CHECK(machine.clock.elapsed() == 17s);
@@ -298,14 +298,14 @@ TEST_CASE("checks: what can't be run has failed, and its arguments are not told"
                 {Errc::malformed, "/usr/sbin/nginx is no program"},
                 {Errc::too_large, "too many arguments"}};
     for (const auto& [errc, words] : rows) {
-        Machine machine;
+        ChecksMachine machine;
         const auto finding = machine.runs(fail(errc, "/usr/sbin/nginx -t hunter2: no"));
         CHECK(finding.code == "check-failed");
         CHECK(says(finding, words));
         CHECK_FALSE(finding.evidence.contains("exit_status"));
     }
     for (const auto errc : {Errc::transient, Errc::io, Errc::internal}) {
-        Machine machine;
+        ChecksMachine machine;
         const auto finding = machine.runs(fail(errc, "/usr/sbin/nginx -t hunter2: no"));
         CHECK(finding.status == Status::unknown); // of the machine, not of what is checked
         CHECK(finding.code == "cannot-tell");
@@ -314,7 +314,7 @@ TEST_CASE("checks: what can't be run has failed, and its arguments are not told"
 }
 
 TEST_CASE("checks: required and recreate are as the owner says, where it failed") {
-    Machine machine;
+    ChecksMachine machine;
     for (const bool gating : {true, false}) {
         for (const bool recreate : {true, false}) {
             const Check check{

@@ -11,8 +11,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-using Machine = EbsMachine;
-
 const ExpectedVolume by_name{.name = "data", .device = "/dev/sdf"};
 const ExpectedVolume by_id{.name = "data", .volume_id = "vol-0aa"};
 const ExpectedVolume by_both{.name = "data", .device = "sdf", .volume_id = "vol-0aa"};
@@ -26,7 +24,7 @@ void check_pass(const VolumeReport& report, const std::string& node) {
 } // namespace
 
 TEST_CASE("ebs: found by its serial, whatever the node is called") {
-    Machine machine;
+    EbsMachine machine;
     machine.nvme("nvme0n1", 0, "vol0ff", "/dev/xvda");
     machine.nvme("nvme2n1", 2, "vol0aa", "/dev/sdq");
     check_pass(machine.probe(by_id), "/dev/nvme2n1");
@@ -42,7 +40,7 @@ TEST_CASE("ebs: found by the name that Identify gives") {
     for (const std::string name : {"/dev/sdf", "sdf", "xvdf"}) {
         for (const auto& padding : {std::string(), std::string(32 - name.size(), ' ')}) {
             CAPTURE(name, padding.size());
-            Machine machine;
+            EbsMachine machine;
             machine.nvme("nvme1n1", 1, "vol0aa", name + padding);
             check_pass(machine.probe(by_name), "/dev/nvme1n1");
         }
@@ -114,7 +112,7 @@ TEST_CASE("ebs: without an event it is looked for as planned, and at the deadlin
 }
 
 TEST_CASE("ebs: an instance store that says the same name is not it") {
-    Machine machine;
+    EbsMachine machine;
     machine.nvme("nvme1n1", 1, "AWS1", "sdf");
     machine.sysfs.put("/sys/block/nvme1n1/device/model", instance_store_model);
     auto volume = by_name;
@@ -123,7 +121,7 @@ TEST_CASE("ebs: an instance store that says the same name is not it") {
 }
 
 TEST_CASE("ebs: a disk without a name is not the one without a name") {
-    Machine machine;
+    EbsMachine machine;
     machine.nvme("nvme1n1", 1, "vol0aa", "");
     machine.kernel.devices["/dev/sd"].set(fail(Errc::absent, ""));
     machine.kernel.devices["/dev/xvd"].set(fail(Errc::absent, ""));
@@ -132,14 +130,14 @@ TEST_CASE("ebs: a disk without a name is not the one without a name") {
 }
 
 TEST_CASE("ebs: on Xen by the kernel's name for it") {
-    Machine machine;
+    EbsMachine machine;
     machine.xen("xvdf", 80);
     check_pass(machine.probe(by_name), "/dev/xvdf");
     check_pass(machine.probe(by_both), "/dev/xvdf"); // no serial to hold against it
 }
 
 TEST_CASE("ebs: the wrong volume at the right name") {
-    Machine machine;
+    EbsMachine machine;
     machine.nvme("nvme1n1", 1, "vol0bb", "sdf");
     const auto report = machine.probe(by_both);
     CHECK(report.finding.status == Status::fail);
@@ -149,7 +147,7 @@ TEST_CASE("ebs: the wrong volume at the right name") {
 }
 
 TEST_CASE("ebs: too small") {
-    Machine machine;
+    EbsMachine machine;
     machine.nvme("nvme1n1", 1, "vol0aa", "sdf");
     auto volume = by_name;
     volume.min_size = std::uint64_t{1} << 30;
@@ -160,7 +158,7 @@ TEST_CASE("ebs: too small") {
 
 TEST_CASE("ebs: a disk that is not wholly known is neither small nor the wrong one") {
     for (const char* attribute : {"size", "device/serial"}) {
-        Machine machine;
+        EbsMachine machine;
         machine.nvme("nvme1n1", 1, "vol0aa", "sdf");
         machine.sysfs.spoil("/sys/block/nvme1n1/" + std::string(attribute));
         auto volume = by_both;
@@ -170,7 +168,7 @@ TEST_CASE("ebs: a disk that is not wholly known is neither small nor the wrong o
 }
 
 TEST_CASE("ebs: appears late") {
-    Machine machine;
+    EbsMachine machine;
     machine.clock.at = 12s;
     machine.clock.event = [&] { machine.nvme("nvme1n1", 1, "vol0aa", "sdf"); };
     const auto report = machine.probe(by_name);
@@ -183,7 +181,7 @@ TEST_CASE("ebs: appears late") {
 }
 
 TEST_CASE("ebs: never comes") {
-    Machine machine;
+    EbsMachine machine;
     machine.nvme("nvme0n1", 0, "vol0ff", "sda1");
     const auto report = machine.probe(by_both);
     CHECK(report.finding.status == Status::fail);
@@ -197,7 +195,7 @@ TEST_CASE("ebs: never comes") {
 
 TEST_CASE(
     "ebs: where disks have no serial an id alone finds nothing, on the next machine neither") {
-    Machine machine;
+    EbsMachine machine;
     machine.xen("xvda", 0);
     machine.xen("xvdf", 80);
     const auto report = machine.probe(by_id);
@@ -211,7 +209,7 @@ TEST_CASE(
 }
 
 TEST_CASE("ebs: each has its own deadline, side by side") {
-    Machine machine;
+    EbsMachine machine;
     machine.nvme("nvme1n1", 1, "vol0aa", "sdf");
     const auto reports = machine.probe({{.name = "slow", .device = "sdg", .deadline = 8s},
                                         {.name = "data", .device = "sdf"},
@@ -234,7 +232,7 @@ TEST_CASE("ebs: there, and sick") {
          {Row{Errc::stuck, Status::fail, "ebs-stuck"}, Row{Errc::io, Status::fail, "ebs-io-error"},
           Row{Errc::denied, Status::unknown, "cannot-tell"}}) {
         CAPTURE(row.code);
-        Machine machine;
+        EbsMachine machine;
         machine.nvme("nvme1n1", 1, "vol0aa", "sdf");
         machine.kernel.reads["/dev/nvme1n1"].set(fail(row.error, "x"));
         const auto report = machine.probe(by_id);
@@ -246,7 +244,7 @@ TEST_CASE("ebs: there, and sick") {
 }
 
 TEST_CASE("ebs: stuck ones take the time of one, and witnesses are heard") {
-    Machine machine;
+    EbsMachine machine;
     std::vector<ExpectedVolume> expected;
     for (std::uint32_t i = 1; i <= 4; ++i) {
         const auto name = fmt::format("nvme{}n1", i);
@@ -272,7 +270,7 @@ TEST_CASE("ebs: stuck ones take the time of one, and witnesses are heard") {
 }
 
 TEST_CASE("ebs: one that had no time to answer is not called stuck") {
-    Machine machine;
+    EbsMachine machine;
     machine.nvme("nvme1n1", 1, "vol0aa", "sdf");
     machine.kernel.reads["/dev/nvme1n1"].set(fail(Errc::stuck, "x"));
     const auto report = machine.probe(std::vector{by_id}, 12s)[0];
@@ -281,7 +279,7 @@ TEST_CASE("ebs: one that had no time to answer is not called stuck") {
 }
 
 TEST_CASE("ebs: a late one is read while others are waited for") {
-    Machine machine;
+    EbsMachine machine;
     machine.nvme("nvme1n1", 1, "vol0aa", "");
     machine.kernel.reads["/dev/nvme1n1"].set(4s);
     machine.clock.at = 20s;
@@ -294,7 +292,7 @@ TEST_CASE("ebs: a late one is read while others are waited for") {
 }
 
 TEST_CASE("ebs: a disk that does not say its name may be the missing one") {
-    Machine machine;
+    EbsMachine machine;
     machine.nvme("nvme1n1", 1, "vol0aa", "sdf");
     SECTION("Identify is denied") {
         machine.kernel.identities["/dev/nvme1n1"].set(fail(Errc::denied, "not permitted"));
@@ -310,7 +308,7 @@ TEST_CASE("ebs: a disk that does not say its name may be the missing one") {
 }
 
 TEST_CASE("ebs: an Identify that hangs is waited for once a look, not once a volume") {
-    Machine machine;
+    EbsMachine machine;
     machine.nvme("nvme0n1", 0, "vol0ff", "sda1");
     machine.kernel.identities["/dev/nvme0n1"].set(fail(Errc::stuck, "no answer"));
     machine.nvme("nvme1n1", 1, "vol0aa", "sdf");
@@ -328,7 +326,7 @@ TEST_CASE("ebs: an Identify that hangs is waited for once a look, not once a vol
 }
 
 TEST_CASE("ebs: disks that can't be listed are unknown, not missing") {
-    Machine machine;
+    EbsMachine machine;
     machine.sysfs.put("/proc/self/mountinfo", "garbage\n");
     auto volume = by_name;
     volume.deadline = 2s;

@@ -2,16 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <fmt/format.h>
-#include <fstream>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "agent/sys/files.h"
 #include "agent/sys/kernel.h"
-#include "tests/catch.h"
+#include "tests/fakes/fake_tree.h"
 
 namespace muster {
 
@@ -26,35 +24,27 @@ class FakeSysfs {
         bool read_only = false;
     };
 
-    FakeSysfs() {
-        // In memory where that can be: thousands of small trees are built.
-        std::string name = std::filesystem::exists("/dev/shm") ? "/dev/shm/muster-sysfs.XXXXXX"
-                                                               : "/tmp/muster-sysfs.XXXXXX";
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        root_ = name;
-        files_ = Files(root_);
-        std::filesystem::create_directories(root_ / "sys/block");
+    /// `kept`: the folder is handed on to the next one that is kept, for a test of thousands of
+    /// machines. Then nothing else writes there.
+    explicit FakeSysfs(bool kept = false) : tree_(FakeTree::take(kept)) {
+        folder("/sys/block");
         put("/proc/self/mountinfo", mountinfo_);
         put("/proc/swaps", swaps_);
     }
-    ~FakeSysfs() { std::filesystem::remove_all(root_); }
+    ~FakeSysfs() { FakeTree::give_back(std::move(tree_)); }
     FakeSysfs(const FakeSysfs&) = delete;
     FakeSysfs& operator=(const FakeSysfs&) = delete;
 
-    [[nodiscard]] const Files& files() const { return files_; }
+    [[nodiscard]] const Files& files() const { return tree_->files(); }
 
-    void put(std::string_view path, std::string_view content) {
-        const auto file = files_.real(path);
-        std::filesystem::create_directories(file.parent_path());
-        std::ofstream(file, std::ios::binary) << content;
-    }
+    void put(std::string_view path, std::string_view content) { tree_->put(path, content); }
     /// A folder in the attribute's place: reading it is an error that is not "absent".
     void spoil(std::string_view path) {
         drop(path);
-        std::filesystem::create_directories(files_.real(path));
+        folder(path);
     }
-    void drop(std::string_view path) { std::filesystem::remove_all(files_.real(path)); }
-    void folder(std::string_view path) { std::filesystem::create_directories(files_.real(path)); }
+    void drop(std::string_view path) { tree_->drop(path); }
+    void folder(std::string_view path) { tree_->folder(path); }
 
     void disk(const Spec& spec) {
         const auto at = "/sys/block/" + spec.name;
@@ -72,10 +62,8 @@ class FakeSysfs {
     /// As /sys/dev/block and /sys/class/block show it.
     void block(DeviceNumber number, const std::string& name, std::uint64_t size) {
         put("/sys/class/block/" + name + "/size", fmt::format("{}\n", size / 512));
-        folder("/sys/dev/block");
-        std::filesystem::create_symlink(
-            "../../class/block/" + name,
-            files_.real(fmt::format("/sys/dev/block/{}:{}", number.major, number.minor)));
+        tree_->link(fmt::format("/sys/dev/block/{}:{}", number.major, number.minor),
+                    "../../class/block/" + name);
     }
 
     void partition(const std::string& disk, const std::string& name, DeviceNumber number) {
@@ -96,16 +84,24 @@ class FakeSysfs {
         mountinfo_ +=
             fmt::format("{} 1 {}:{} {} {} {} shared:1 - {} /dev/root {}\n", ++mounts_, number.major,
                         number.minor, root, target, options, filesystem, super);
-        put("/proc/self/mountinfo", mountinfo_);
+        if (!remounting_) put("/proc/self/mountinfo", mountinfo_);
+    }
+    /// What `mounts` mounts, and nothing else; written once, and only where it differs.
+    template <class F>
+    void remount(F mounts) {
+        const auto before = std::exchange(mountinfo_, "");
+        mounts_ = 20;
+        remounting_ = true;
+        mounts();
+        remounting_ = false;
+        if (mountinfo_ != before) put("/proc/self/mountinfo", mountinfo_);
     }
     /// As a process sees it that is in another mount namespace.
     void mount_elsewhere(int process, DeviceNumber number, const std::string& target) {
         const auto folder = fmt::format("/proc/{}/", process);
         put(folder + "mountinfo", fmt::format("30 1 {}:{} / {} rw shared:1 - ext4 /dev/x rw\n",
                                               number.major, number.minor, target));
-        std::filesystem::create_directories(files_.real(folder + "ns"));
-        std::filesystem::create_symlink(fmt::format("mnt:[{}]", 4026530000 + process),
-                                        files_.real(folder + "ns/mnt"));
+        tree_->link(folder + "ns/mnt", fmt::format("mnt:[{}]", 4026530000 + process));
     }
     void forget_mounts() {
         mountinfo_.clear();
@@ -118,11 +114,11 @@ class FakeSysfs {
     }
 
   private:
-    std::filesystem::path root_;
-    Files files_;
+    std::unique_ptr<FakeTree> tree_;
     std::string mountinfo_;
     std::string swaps_ = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
     int mounts_ = 20;
+    bool remounting_ = false;
 };
 
 } // namespace muster

@@ -269,14 +269,14 @@ struct Tally {
     }
 };
 
-struct Row {
+struct LieRow {
     std::uint64_t nothing = 0, one_wrong = 0, first_wrong = 0, row_wrong = 0;
     Tally boots;
     Tally on_nitro;
 };
 
-Row measure(const Habit& habit, testing::Seeds seeds) {
-    Row row;
+LieRow measure(const Habit& habit, testing::Seeds seeds) {
+    LieRow row;
     for (auto seed = seeds.first; seed < seeds.first + seeds.count; ++seed) {
         INFO("MUSTER_SEED=" << seed);
         LyingService once(habit, seed);
@@ -313,7 +313,7 @@ const char* const wrong_heading =
     "muster believes | and acts on it | the same on Nitro |\n"
     "| --- | --- | --- | --- | --- | --- | --- | --- |\n";
 
-std::string wrong_line(const std::string& name, const Row& row) {
+std::string wrong_line(const std::string& name, const LieRow& row) {
     const auto& [nothing, one, first, three, boots, on_nitro] = row;
     return line(name,
                 {nothing, one, first, three, boots.believed_wrong, boots.acted_wrong,
@@ -342,7 +342,7 @@ TEST_CASE("lying service: how often it is believed, and what that costs") {
     std::string cost = cost_heading;
     for (const auto& [name, habit, outlasts] : liars()) {
         INFO(name);
-        Row row = measure(habit, seeds);
+        LieRow row = measure(habit, seeds);
         wrong += wrong_line(name, row);
         cost += cost_line(name, row.boots);
         if (seeds.count < 100) continue; // what follows is about many

@@ -31,10 +31,12 @@ struct Range {
     T high;
 };
 
-struct Row {
+struct FailureRow { // the fake clock starts on Saturday, 21 Nov 2026, at 20:00
     const char* name;
-    std::string rules;             ///< of the simulator (metadata_script.h)
-    Duration until = for_ever;     ///< by the fake clock; from then on all is well
+    std::string rules;         ///< of the simulator (metadata_script.h)
+    Duration until = for_ever; ///< by the fake clock; from then on all is well
+    /// Which limit ends a request that is not answered.
+    Duration HttpRequest::* ended_by = nullptr;
     bool of_mapping = false;       ///< what is wrong with; else the identity
     std::optional<Met> meets = {}; ///< by the first reading of that; nothing: a value
     const char* says = "";         ///< the error's message, among other things
@@ -51,18 +53,27 @@ struct Row {
 constexpr Range<double> whole_deadline = {144.9, 150.001};
 const auto least = fewest_requests;
 
-MetadataAccess access(const Row& row) {
+MetadataAccess access(const FailureRow& row) {
     return {.endpoint = replaced(simulator().metadata, "127.0.0.1", row.host)};
 }
 
 /// The row's script from now, and until its end by that clock.
-void begin(SimulatedBoot& boot, const Row& row) {
+void begin(SimulatedBoot& boot, const FailureRow& row) {
     simulator().swap(script(row.rules));
     simulator().forget();
-    boot.http.before = [&boot, &row, well = false]() mutable {
-        if (well || boot.clock.elapsed() < row.until) return;
-        well = true;
-        simulator().swap(script(""));
+    boot.http.before = [&boot, &row, well = false,
+                        met = false](const HttpRequest& request) mutable {
+        if (!well && boot.clock.elapsed() >= row.until) {
+            well = true;
+            simulator().swap(script(""));
+        }
+        if (well || row.ended_by == nullptr) return;
+        // All connects hang, or the first reading of the document.
+        const bool connects = row.ended_by == &HttpRequest::connect_limit;
+        if (!connects && (met || !request.url.ends_with("/document"))) return;
+        met = true;
+        boot.http.ended_by = row.ended_by;
+        boot.http.unanswered = 1;
     };
 }
 
@@ -86,7 +97,7 @@ std::string counted(const MetadataCounters& counters) {
     return text;
 }
 
-void check_first_reading(const Row& row) {
+void check_first_reading(const FailureRow& row) {
     SimulatedBoot boot(access(row));
     begin(boot, row);
     const auto error = row.of_mapping ? error_of(read_mapping(boot.service, boot.soon()))
@@ -116,7 +127,7 @@ void check_manners(const std::vector<Simulator::Json>& asked, const SimulatedBoo
 }
 
 /// Attempts that never became a request: nobody took them.
-unsigned unseen(const Row& row, const MetadataCounters& counters) {
+unsigned unseen(const FailureRow& row, const MetadataCounters& counters) {
     unsigned sum = 0;
     for (const auto& [why, count] : counters.failures) {
         const bool hung = why == "timed_out" && row.rules.find("drop_connects") != row.rules.npos;
@@ -125,7 +136,7 @@ unsigned unseen(const Row& row, const MetadataCounters& counters) {
     return sum;
 }
 
-void check_whole_reading(const Row& row) {
+void check_whole_reading(const FailureRow& row) {
     SimulatedBoot boot(access(row));
     begin(boot, row);
     const auto metadata = boot.read();
@@ -146,7 +157,7 @@ void check_whole_reading(const Row& row) {
 }
 
 template <std::size_t N>
-void check(const Row (&table)[N]) {
+void check(const FailureRow (&table)[N]) {
     for (const auto& row : table) {
         INFO(row.name);
         check_first_reading(row);
@@ -157,7 +168,7 @@ void check(const Row (&table)[N]) {
 } // namespace
 
 TEST_CASE("metadata failures: no answer") {
-    const Row table[] = {
+    const FailureRow table[] = {
         {.name = "refused for 5 s",
          .rules = R"({"refuse": true})",
          .until = 5s,
@@ -185,16 +196,18 @@ TEST_CASE("metadata failures: no answer") {
         {.name = "timeout at connect",
          .rules = R"({"drop_connects": true})",
          .until = 900ms,
+         .ended_by = &HttpRequest::connect_limit,
          .meets = Met{Errc::timed_out, of_service},
          .counted = "timed_out: 1",
          .requests = {least, least},
-         .took = {1.3, 2.5}},
+         .took = {1.3, 1.71}},
         {.name = "slow loris",
          .rules = R"({"path": "@document", "times": 1, "drip": 0.5})",
+         .ended_by = &HttpRequest::total_limit,
          .meets = Met{Errc::timed_out, of_service},
          .counted = "timed_out: 1",
          .requests = {least + 1, least + 1},
-         .took = {2.3, 3.5}},
+         .took = {2.3, 2.71}},
         {.name = "reset in the body",
          .rules = R"({"path": "@document", "times": 1, "reset": 5})",
          .meets = Met{Errc::transient, of_service},
@@ -236,7 +249,7 @@ TEST_CASE("metadata failures: no answer") {
 }
 
 TEST_CASE("metadata failures: an answer that says no") {
-    const Row table[] = {
+    const FailureRow table[] = {
         {.name = "401 once: a new token, and the reading succeeds",
          .rules = R"({"path": "@document", "times": 1, "status": 401})",
          .counted = "http 401: 1",
@@ -363,7 +376,7 @@ TEST_CASE("metadata failures: an answer that says no") {
 }
 
 TEST_CASE("metadata failures: asked to slow down") {
-    const Row table[] = {
+    const FailureRow table[] = {
         {.name = "503 to everything for 5 s, without a time",
          .rules = R"({"status": 503})",
          .until = 5s,
@@ -385,11 +398,12 @@ TEST_CASE("metadata failures: asked to slow down") {
          .requests = {least + 1, least + 1},
          .took = {3.3, 3.51}},
         {.name = "503, as a date",
-         .rules = R"({"path": "@token", "times": 1, "status": 503, "retry_after_date": 4})",
+         .rules = R"({"path": "@token", "times": 1, "status": 503, "retry_after":
+                      "Sat, 21 Nov 2026 20:00:04 GMT"})",
          .meets = Met{Errc::throttled, of_service},
          .counted = "http 503: 1",
          .requests = {least + 1, least + 1},
-         .took = {2.9, 6.0}},
+         .took = {4.3, 4.51}},
         {.name = "503 twice, then right",
          .rules = R"({"path": "@document", "times": 2, "status": 503, "retry_after": 2})",
          .meets = Met{Errc::throttled, of_service},
@@ -405,7 +419,7 @@ TEST_CASE("metadata failures: asked to slow down") {
         {.name = "a time that is none",
          .rules = R"({"path": "@document", "sequence":
                       [{"status": 429, "retry_after": "soon"}, {"status": 503, "retry_after": -5},
-                       {"status": 503, "retry_after_date": -3600}]})",
+                       {"status": 503, "retry_after": "Sat, 21 Nov 2026 19:00:00 GMT"}]})",
          .meets = Met{Errc::throttled, of_service},
          .counted = "http 429: 1",
          .requests = {least + 3, least + 3},
@@ -415,7 +429,7 @@ TEST_CASE("metadata failures: asked to slow down") {
 }
 
 TEST_CASE("metadata failures: an answer that is none") {
-    const Row table[] = {
+    const FailureRow table[] = {
         {.name = "nothing",
          .rules = R"({"path": "@document", "times": 2, "empty": true})",
          .meets = Met{Errc::empty},
@@ -482,9 +496,10 @@ TEST_CASE("metadata failures: an answer that is none") {
 
 TEST_CASE("metadata failures: the same in another shape is the same") {
     const auto shaped = [](const char* name, const std::string& shape) {
-        return Row{.name = name, .rules = shape, .of_mapping = true, .requests = {least, least}};
+        return FailureRow{
+            .name = name, .rules = shape, .of_mapping = true, .requests = {least, least}};
     };
-    const Row table[] = {
+    const FailureRow table[] = {
         shaped("a newline at the end", R"({"path": ["@values"], "trailing_newline": true})"),
         shaped("CRLF", R"({"path": ["@values"], "crlf": true, "trailing_newline": true})"),
         shaped("each name twice", R"({"path": "@list", "duplicate": true})"),

@@ -12,12 +12,12 @@ namespace {
 constexpr std::uint64_t size = std::uint64_t{8} << 30;
 const std::string node = "/dev/nvme0n1p1";
 
-struct Machine {
+struct RootIoMachine {
     FakeSysfs sysfs;
     FakeClock clock;
     FakeKernel kernel{&clock};
 
-    Machine() {
+    RootIoMachine() {
         sysfs.mount({259, 1}, "/");
         sysfs.block({259, 1}, "nvme0n1p1", size);
         kernel.reads[node].set(2ms);
@@ -39,7 +39,7 @@ struct Machine {
 } // namespace
 
 TEST_CASE("root io: well, and tried again a second after the last time") {
-    Machine machine;
+    RootIoMachine machine;
     auto io = machine.io();
     machine.until_failure(io, 10s);
     CHECK_FALSE(io.failure());
@@ -68,7 +68,7 @@ TEST_CASE("root io: well, and tried again a second after the last time") {
 }
 
 TEST_CASE("root io: whoever only looks writes nothing") {
-    Machine machine;
+    RootIoMachine machine;
     auto io = machine.io(false);
     CHECK(io.finish(Deadline::in(machine.clock, 10s)).message == "/ answers reads");
     CHECK(machine.kernel.was_written.empty());
@@ -76,7 +76,7 @@ TEST_CASE("root io: whoever only looks writes nothing") {
 
 TEST_CASE("root io: stuck, by reads or by writes alone, told at its deadline") {
     for (const bool reads : {true, false}) {
-        Machine machine;
+        RootIoMachine machine;
         auto io = machine.io();
         machine.until_failure(io, 5s);
         auto& answers =
@@ -100,7 +100,7 @@ TEST_CASE("root io: stuck, by reads or by writes alone, told at its deadline") {
 }
 
 TEST_CASE("root io: a stall that ends in time is evidence, no verdict") {
-    Machine machine;
+    RootIoMachine machine;
     machine.kernel.reads[node].set(29s);
     auto io = machine.io();
     machine.until_failure(io, 35s);
@@ -112,7 +112,7 @@ TEST_CASE("root io: a stall that ends in time is evidence, no verdict") {
 }
 
 TEST_CASE("root io: at the end, what is under way is waited for, to the deadline") {
-    Machine machine;
+    RootIoMachine machine;
     machine.kernel.reads[node].set(fail(Errc::stuck, "x"));
     SECTION("to its own, which makes it stuck") {
         auto io = machine.io();
@@ -138,7 +138,7 @@ TEST_CASE("root io: errors, each with its code, and the first stays") {
     };
     for (const auto& row : {Row{Errc::io, "root-io-error"}, Row{Errc::read_only, "root-read-only"},
                             Row{Errc::full, "root-full"}}) {
-        Machine machine;
+        RootIoMachine machine;
         machine.kernel.writes[root_probe_folder].set(fail(row.error, "why"));
         auto io = machine.io();
         CHECK(machine.until_failure(io) < 1s);
@@ -149,7 +149,7 @@ TEST_CASE("root io: errors, each with its code, and the first stays") {
 }
 
 TEST_CASE("root io: what can't be tried says nothing, unless nothing can be tried") {
-    Machine machine;
+    RootIoMachine machine;
     machine.kernel.reads[node].set(fail(Errc::denied, "not permitted"));
     SECTION("reads are denied, writes are well") {
         const auto finding = machine.io().finish(Deadline::in(machine.clock, 60s));
@@ -184,7 +184,7 @@ TEST_CASE("root io: what can't be tried says nothing, unless nothing can be trie
 }
 
 TEST_CASE("root device: by its number, or by its name where the number is the filesystem's own") {
-    Machine machine;
+    RootIoMachine machine;
     const auto device = [&](Mount mount) { return root_device(machine.sysfs.files(), mount); };
     CHECK(device({.major = 259, .minor = 1})->name == "nvme0n1p1");
     CHECK(device({.major = 259, .minor = 1})->size == size);

@@ -9,12 +9,12 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Machine {
+struct RootVolumeMachine {
     FakeSysfs sysfs;
     FakeClock clock;
     FakeKernel kernel{&clock};
 
-    Machine() { kernel.spaces["/"].set(Space{1000, 50, 1000, 50}); }
+    RootVolumeMachine() { kernel.spaces["/"].set(Space{1000, 50, 1000, 50}); }
 
     std::vector<Finding> probe(Duration deadline = 300s) {
         return probe_root(sysfs.files(), kernel, clock, {}, Deadline::in(clock, deadline));
@@ -31,7 +31,7 @@ struct Machine {
 } // namespace
 
 TEST_CASE("root: writable, and with room") {
-    Machine machine;
+    RootVolumeMachine machine;
     machine.sysfs.mount({259, 1}, "/");
     const auto findings = machine.probe();
     REQUIRE(findings.size() == 3);
@@ -43,7 +43,7 @@ TEST_CASE("root: writable, and with room") {
 }
 
 TEST_CASE("root: read-only per mount, or per superblock") {
-    Machine machine;
+    RootVolumeMachine machine;
     SECTION("mount") {
         machine.sysfs.mount({259, 1}, "/", "ro,relatime");
     }
@@ -56,7 +56,7 @@ TEST_CASE("root: read-only per mount, or per superblock") {
 }
 
 TEST_CASE("root: what an initramfs left below it does not count") {
-    Machine machine;
+    RootVolumeMachine machine;
     SECTION("a read-only one below a writable one") {
         machine.sysfs.mount({0, 2}, "/", "ro", "/", "rootfs");
         machine.sysfs.mount({259, 1}, "/");
@@ -75,7 +75,7 @@ TEST_CASE("root: what an initramfs left below it does not count") {
 }
 
 TEST_CASE("root: no mount to be found is unknown") {
-    Machine machine;
+    RootVolumeMachine machine;
     SECTION("nothing at /") {
         machine.sysfs.mount({259, 1}, "/usr");
     }
@@ -91,7 +91,7 @@ TEST_CASE("root: no mount to be found is unknown") {
 }
 
 TEST_CASE("root: full, of bytes or of inodes") {
-    Machine machine;
+    RootVolumeMachine machine;
     machine.sysfs.mount({259, 1}, "/");
     machine.kernel.spaces["/"].set(Space{1000, 49, 1000, 50});
     CHECK(machine.probe("bytes").code == "root-full");
@@ -102,7 +102,7 @@ TEST_CASE("root: full, of bytes or of inodes") {
 }
 
 TEST_CASE("root: a filesystem that counts no inodes is not out of them") {
-    Machine machine;
+    RootVolumeMachine machine;
     machine.sysfs.mount({259, 1}, "/");
     machine.kernel.spaces["/"].set(Space{1000, 500, 0, 0});
     const auto findings = machine.probe();
@@ -120,7 +120,7 @@ TEST_CASE("root: stuck within its own deadline, an I/O error, or not known") {
                             Row{Errc::io, Status::fail, "root-io-error"},
                             Row{Errc::denied, Status::unknown, "cannot-tell"}}) {
         CAPTURE(row.code);
-        Machine machine;
+        RootVolumeMachine machine;
         machine.sysfs.mount({259, 1}, "/");
         machine.kernel.spaces["/"].set(fail(row.error, "x"));
         const auto finding = machine.probe("space");

@@ -16,22 +16,35 @@
 
 namespace muster::probes {
 
-/// The real client. Its limits are real time, and the fake clock follows when one has run out; all
-/// else takes none.
+/// The real client. An answer takes no time, however long this machine needs for it: only requests
+/// that are left unanswered end at the agent's own limits, and then the fake clock goes on.
 class TimedHttp : public HttpClient {
   public:
-    explicit TimedHttp(FakeClock& clock, HttpOptions options = {.tls = false})
+    /// The second family is tried because the first one fails, not because it is late.
+    static constexpr Duration never = std::chrono::hours(1);
+
+    explicit TimedHttp(FakeClock& clock,
+                       HttpOptions options = {.tls = false, .family_delay = never})
         : clock_(clock), client_(make_http_client(std::move(options))) {}
 
     [[nodiscard]] Result<HttpResponse> attempt(const HttpRequest& request) override {
-        if (before) before();
+        if (before) before(request);
+        auto real = request;
+        if (unanswered == 0) real.connect_limit = real.total_limit = testing::patience;
         const Instant start = real_->now();
-        auto answer = client_->attempt(request);
-        if (!answer && answer.error().code == Errc::timed_out) clock_.advance(real_->now() - start);
+        auto answer = client_->attempt(real);
+        if (unanswered == 0) return answer;
+        --unanswered;
+        if (!answer && answer.error().code == Errc::timed_out) {
+            CHECK(real_->now() - start + std::chrono::milliseconds(10) >= request.*ended_by);
+            clock_.advance(request.*ended_by);
+        }
         return answer;
     }
 
-    std::function<void()> before; ///< each request
+    std::function<void(const HttpRequest&)> before; ///< each request
+    unsigned unanswered = 0;                        ///< so many requests from now on
+    Duration HttpRequest::* ended_by = &HttpRequest::total_limit;
 
   private:
     FakeClock& clock_;
@@ -41,12 +54,9 @@ class TimedHttp : public HttpClient {
 
 /// An agent that has just started.
 struct SimulatedBoot {
-    explicit SimulatedBoot(MetadataAccess access)
-        : http(clock), service(http, clock, std::move(access)) {
-        // The simulator's dates are real ones.
-        clock.wall_start =
-            std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    }
+    explicit SimulatedBoot(MetadataAccess access,
+                           HttpOptions options = {.tls = false, .family_delay = TimedHttp::never})
+        : http(clock, std::move(options)), service(http, clock, std::move(access)) {}
     SimulatedBoot(const SimulatedBoot&) = delete;
     SimulatedBoot& operator=(const SimulatedBoot&) = delete;
 

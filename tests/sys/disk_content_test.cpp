@@ -12,7 +12,7 @@ using testing::MiB;
 
 namespace {
 
-struct Fixture : testing::DiskImage {
+struct ContentFixture : testing::DiskImage {
     void write(std::uint64_t offset, const std::string& bytes) const {
         std::fstream file(image, std::ios::in | std::ios::out | std::ios::binary);
         file.seekp(static_cast<std::streamoff>(offset))
@@ -21,12 +21,12 @@ struct Fixture : testing::DiskImage {
     /// A script that must succeed.
     void sh(const std::string& script) const {
         const auto result = runner->run(
-            {{"/bin/sh", "-c", "PATH=/usr/sbin:/usr/bin:/sbin:/bin; " + script}}, in(60s));
+            {{"/bin/sh", "-c", "PATH=/usr/sbin:/usr/bin:/sbin:/bin; " + script}}, patiently());
         INFO(script << ": " << (result ? result->err : result.error().message));
         REQUIRE((result && result->exit_status == 0));
     }
     [[nodiscard]] DiskContent content() const {
-        auto result = kernel->content(image, in(30s));
+        auto result = kernel->content(image, patiently());
         INFO((result ? "" : result.error().message));
         REQUIRE(result);
         return *result;
@@ -74,27 +74,27 @@ std::string empty_lvm_header() {
 
 } // namespace
 
-TEST_CASE_METHOD(Fixture, "content: a blank disk") {
+TEST_CASE_METHOD(ContentFixture, "content: a blank disk") {
     CHECK(content().zeroed);
     CHECK(content().signatures.empty());
     CHECK_FALSE(content().lvm_remains);
     CHECK_FALSE(content().unfinished);
 }
 
-TEST_CASE_METHOD(Fixture, "content: one byte at either end is not zero") {
+TEST_CASE_METHOD(ContentFixture, "content: one byte at either end is not zero") {
     const auto offset = GENERATE(as<std::uint64_t>{}, 0, MiB - 1, 63 * MiB, 64 * MiB - 1);
     write(offset, "x");
     CHECK_FALSE(content().zeroed);
     CHECK(content().signatures.empty());
 }
 
-TEST_CASE_METHOD(Fixture, "content: what lies between is not looked at") {
+TEST_CASE_METHOD(ContentFixture, "content: what lies between is not looked at") {
     write(MiB, "x");
     write(63 * MiB - 1, "x");
     CHECK(content().zeroed);
 }
 
-TEST_CASE_METHOD(Fixture, "content: a disk smaller than both ends") {
+TEST_CASE_METHOD(ContentFixture, "content: a disk smaller than both ends") {
     make_image(MiB + 4096);
     CHECK(content().zeroed);
     write(MiB, "x");
@@ -103,7 +103,7 @@ TEST_CASE_METHOD(Fixture, "content: a disk smaller than both ends") {
     CHECK(content().zeroed);
 }
 
-TEST_CASE_METHOD(Fixture, "content: filesystems and swap") {
+TEST_CASE_METHOD(ContentFixture, "content: filesystems and swap") {
     sh("mkfs.ext4 -q -L my-label -U 01234567-89ab-cdef-0123-456789abcdef " + image);
     const auto ext4 = content();
     REQUIRE(ext4.signatures.size() == 1);
@@ -119,7 +119,7 @@ TEST_CASE_METHOD(Fixture, "content: filesystems and swap") {
     CHECK(swap.signatures[0].offset == 0xff6);
 }
 
-TEST_CASE_METHOD(Fixture, "content: XFS, whole and cut short") {
+TEST_CASE_METHOD(ContentFixture, "content: XFS, whole and cut short") {
     make_image(320 * MiB);
     sh("mkfs.xfs -q -L scratch " + image);
     const auto whole = content();
@@ -137,7 +137,8 @@ TEST_CASE_METHOD(Fixture, "content: XFS, whole and cut short") {
     CHECK_FALSE(content().unfinished);
 }
 
-TEST_CASE_METHOD(Fixture, "content: partition tables, with the backup and without the first") {
+TEST_CASE_METHOD(ContentFixture,
+                 "content: partition tables, with the backup and without the first") {
     sh("echo 'label: gpt\n,' | sfdisk -q " + image);
     CHECK(types() == Types{"PMBR", "gpt", "gpt"});
     for (const auto& signature : content().signatures) {
@@ -151,7 +152,7 @@ TEST_CASE_METHOD(Fixture, "content: partition tables, with the backup and withou
     CHECK(types() == Types{"dos"});
 }
 
-TEST_CASE_METHOD(Fixture, "content: LUKS, LVM, md") {
+TEST_CASE_METHOD(ContentFixture, "content: LUKS, LVM, md") {
     sh("echo secret | cryptsetup -q luksFormat --type luks1 --pbkdf-force-iterations 1000 " +
        image);
     CHECK(types() == Types{"crypto_LUKS"});
@@ -166,7 +167,7 @@ TEST_CASE_METHOD(Fixture, "content: LUKS, LVM, md") {
     CHECK(content().signatures.at(0).usage == "raid");
 }
 
-TEST_CASE_METHOD(Fixture, "content: all of several, not only the one that counts") {
+TEST_CASE_METHOD(ContentFixture, "content: all of several, not only the one that counts") {
     sh("mkfs.ext4 -q " + image);
     write(512, lvm_label());
     CHECK(types() == Types{"LVM2_member", "ext4"});
@@ -176,13 +177,13 @@ TEST_CASE_METHOD(Fixture, "content: all of several, not only the one that counts
     CHECK(types().contains("ext4"));
 }
 
-TEST_CASE_METHOD(Fixture, "content: a damaged superblock is somebody's all the same") {
+TEST_CASE_METHOD(ContentFixture, "content: a damaged superblock is somebody's all the same") {
     sh("mkfs.ext4 -q -O metadata_csum " + image);
     write(0x400 + 0x3fc, "\xde\xad\xbe\xef"); // its checksum
     CHECK(types() == Types{"ext4"});
 }
 
-TEST_CASE_METHOD(Fixture, "content: what a pvcreate that was killed leaves") {
+TEST_CASE_METHOD(ContentFixture, "content: what a pvcreate that was killed leaves") {
     write(4096, empty_lvm_header());
     CHECK(content().lvm_remains);
     CHECK_FALSE(content().zeroed);
@@ -216,18 +217,18 @@ TEST_CASE_METHOD(Fixture, "content: what a pvcreate that was killed leaves") {
     CHECK_FALSE(content().lvm_remains);
 }
 
-TEST_CASE_METHOD(Fixture, "content: an LVM label that no group has, whatever it says") {
+TEST_CASE_METHOD(ContentFixture, "content: an LVM label that no group has, whatever it says") {
     write(512, lvm_label());
     CHECK_FALSE(content().lvm_empty); // it has no metadata area, and may be any group's
-    CHECK(kernel->volume_group(image, in(10s)).error().code == Errc::malformed);
+    CHECK(kernel->volume_group(image, patiently()).error().code == Errc::malformed);
     write(512 + 32 + 40 + 16, "\0\x10\0\0\0\0\0\0\0\xf0\x0f\0"s);
     write(4096, empty_lvm_header());
     CHECK(content().lvm_empty);
-    CHECK(kernel->volume_group(image, in(10s)).value() == "");
+    CHECK(kernel->volume_group(image, patiently()).value() == "");
     SECTION("a group has it") {
         write(4096 + 512, "data {\n");
         write(4137, "\2");
-        CHECK(kernel->volume_group(image, in(10s)).value() == "data");
+        CHECK(kernel->volume_group(image, patiently()).value() == "data");
     }
     SECTION("the area is ignored") {
         write(4156, "\1");
@@ -239,7 +240,7 @@ TEST_CASE_METHOD(Fixture, "content: an LVM label that no group has, whatever it 
     CHECK_FALSE(content().lvm_empty);
 }
 
-TEST_CASE_METHOD(Fixture, "content: an ext that is empty but for lost+found") {
+TEST_CASE_METHOD(ContentFixture, "content: an ext that is empty but for lost+found") {
     const auto type = GENERATE("ext3"s, "ext4"s);
     sh("mkfs." + type + " -q " + image);
     CHECK(types() == Types{type});
@@ -265,7 +266,7 @@ TEST_CASE_METHOD(Fixture, "content: an ext that is empty but for lost+found") {
     CHECK_FALSE(content().preformatted);
 }
 
-TEST_CASE_METHOD(Fixture, "content: an ext2 is no vendor's, and neither is xfs") {
+TEST_CASE_METHOD(ContentFixture, "content: an ext2 is no vendor's, and neither is xfs") {
     sh("mkfs.ext2 -q " + image);
     CHECK(types() == Types{"ext2"});
     CHECK_FALSE(content().preformatted);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/sys/kernel.h"
+#include "tests/pace.h"
 #include "tests/temporary_folder.h"
 
 namespace muster::testing {
@@ -21,6 +22,7 @@ struct DiskImage : TemporaryFolder {
         std::filesystem::resize_file(image, size);
     }
     [[nodiscard]] Deadline in(Duration limit) const { return Deadline::in(*clock, limit); }
+    [[nodiscard]] Deadline patiently() const { return in(patience); }
 
     std::unique_ptr<Clock> clock = make_system_clock();
     std::unique_ptr<Isolate> isolate = make_isolate(*clock).value();

@@ -4,9 +4,9 @@
 
 #include "agent/sys/isolated_write.h"
 #include "tests/catch.h"
+#include "tests/pace.h"
 
 using namespace muster;
-using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
 TEST_CASE("isolated write: a file for ourselves, a file for others, and no third") {
@@ -19,7 +19,7 @@ TEST_CASE("isolated write: a file for ourselves, a file for others, and no third
         struct stat status{};
         return ::stat(path.c_str(), &status) == 0 ? status.st_mode & 07777U : 0U;
     };
-    const auto deadline = Deadline::in(*clock, 10s);
+    const auto deadline = Deadline::in(*clock, testing::patience);
     CHECK(write_isolated(**isolate, folder + "/ours", "text", deadline));
     CHECK(mode_of(folder + "/ours") == 0600U);
     for (const char* text : {"one\n", "another\n"}) {

@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Fixture : testing::DiskImage {
+struct KernelFixture : testing::DiskImage {
     [[nodiscard]] Result<Duration> read_blocks(const std::string& node,
                                                const std::vector<std::uint64_t>& offsets,
                                                std::uint32_t length) const {
@@ -24,7 +24,7 @@ struct Fixture : testing::DiskImage {
     }
     [[nodiscard]] Result<Duration> ended(Result<std::unique_ptr<PendingIo>> io) const {
         REQUIRE(io);
-        CHECK((*io)->ended(in(10s)));
+        CHECK((*io)->ended(patiently()));
         return (*io)->result();
     }
 };
@@ -46,8 +46,8 @@ struct SmallFilesystem {
 
 } // namespace
 
-TEST_CASE_METHOD(Fixture, "content and reads: what is no disk is an error, never blank") {
-    const auto soon = in(10s);
+TEST_CASE_METHOD(KernelFixture, "content and reads: what is no disk is an error, never blank") {
+    const auto soon = patiently();
     const auto code = [&](const std::string& node) {
         const auto content = kernel->content(node, soon);
         const auto read = read_blocks(node, {0}, 512);
@@ -66,14 +66,14 @@ TEST_CASE_METHOD(Fixture, "content and reads: what is no disk is an error, never
           "or directory");
 }
 
-TEST_CASE_METHOD(Fixture, "reads: time, rounding, bounds") {
+TEST_CASE_METHOD(KernelFixture, "reads: time, rounding, bounds") {
     CHECK(read_blocks(image, {0, MiB, 63 * MiB}, 4096).value() > 0s);
     CHECK(read_blocks(image, {64 * MiB}, 4096).error().code == Errc::malformed);
     CHECK(read_blocks(image, {0}, 0).error().code == Errc::malformed);
     CHECK(read_blocks(image, {0}, 17 << 20).error().code == Errc::malformed);
 }
 
-TEST_CASE_METHOD(Fixture, "a file written and read back: no trace of it stays") {
+TEST_CASE_METHOD(KernelFixture, "a file written and read back: no trace of it stays") {
     const auto probe = path / "var";
     CHECK(ended(kernel->start_write(probe.string(), std::nullopt)).value() > 0s);
     CHECK(fs::is_directory(probe));
@@ -93,7 +93,7 @@ TEST_CASE_METHOD(Fixture, "a file written and read back: no trace of it stays") 
     CHECK(code(image) == Errc::absent);
 }
 
-TEST_CASE_METHOD(Fixture, "a file written and read back: only on the device that was meant") {
+TEST_CASE_METHOD(KernelFixture, "a file written and read back: only on the device that was meant") {
     struct stat facts{};
     REQUIRE(::stat(path.c_str(), &facts) == 0);
     const DeviceNumber here{major(facts.st_dev), minor(facts.st_dev)};
@@ -107,7 +107,7 @@ TEST_CASE_METHOD(Fixture, "a file written and read back: only on the device that
     CHECK(fs::file_size(path / ".muster-probe") == 6); // nothing was touched
 }
 
-TEST_CASE_METHOD(Fixture, "a file written and read back: full, out of inodes, read-only") {
+TEST_CASE_METHOD(KernelFixture, "a file written and read back: full, out of inodes, read-only") {
     const SmallFilesystem small(path / "mnt");
     if (!small.mount("size=4k")) {
         WARN("no mounting here");
@@ -125,7 +125,8 @@ TEST_CASE_METHOD(Fixture, "a file written and read back: full, out of inodes, re
     CHECK(code() == Errc::read_only);
 }
 
-TEST_CASE_METHOD(Fixture, "reads: one that has not ended is waited for as often as one likes") {
+TEST_CASE_METHOD(KernelFixture,
+                 "reads: one that has not ended is waited for as often as one likes") {
     const auto started = kernel->start_read(image, {0}, 4096);
     REQUIRE(started);
     const auto& io = *started;
@@ -133,11 +134,12 @@ TEST_CASE_METHOD(Fixture, "reads: one that has not ended is waited for as often 
     }
     CHECK(io->ended(Deadline{}));
     CHECK(io->result().value() > 0s);
-    CHECK(kernel->log_page("/dev/null", 0xd0, 4096, in(10s)).error().code == Errc::malformed);
-    CHECK(kernel->log_page("/dev/null", 0xd0, 4095, in(10s)).error().code == Errc::malformed);
+    CHECK(kernel->log_page("/dev/null", 0xd0, 4096, patiently()).error().code == Errc::malformed);
+    CHECK(kernel->log_page("/dev/null", 0xd0, 4095, patiently()).error().code == Errc::malformed);
 }
 
-TEST_CASE_METHOD(Fixture, "reads: a device that hangs gets one reader, however often it is asked") {
+TEST_CASE_METHOD(KernelFixture,
+                 "reads: a device that hangs gets one reader, however often it is asked") {
     const std::vector<std::uint64_t> a_great_many(100'000, 0);
     const auto helpers = [] {
         return std::ranges::count(testing::family(), "muster-helper", &testing::Process::name);
@@ -152,14 +154,14 @@ TEST_CASE_METHOD(Fixture, "reads: a device that hangs gets one reader, however o
         REQUIRE(again);
         CHECK_FALSE((*again)->ended(in(10ms)));
     }
-    CHECK(helpers() == 1);
-    // Another kind, another place.
+    // Another kind, another place. Helpers are begun in order: this one after all of the readers.
     CHECK(ended(kernel->start_write((path / "var").string(), std::nullopt)));
+    CHECK(testing::eventually("one reader is left", [&] { return helpers() == 1; }));
     kernel.reset();
-    CHECK(testing::eventually([&] { return helpers() == 0; }));
+    CHECK(testing::eventually("no helper is left", [&] { return helpers() == 0; }));
 }
 
-TEST_CASE_METHOD(Fixture, "questions that were answered hold no descriptors") {
+TEST_CASE_METHOD(KernelFixture, "questions that were answered hold no descriptors") {
     const auto descriptors = [] {
         return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());
     };
@@ -167,12 +169,12 @@ TEST_CASE_METHOD(Fixture, "questions that were answered hold no descriptors") {
     std::string node = image;
     for (int i = 0; i < 30; ++i) {
         node.insert(0, "/."); // as many disks
-        CHECK(kernel->content(node, in(10s)));
+        CHECK(kernel->content(node, patiently()));
     }
     CHECK(descriptors() <= before + 2); // those of the last one
 }
 
-TEST_CASE_METHOD(Fixture, "a question that hangs is not asked again until it is answered") {
+TEST_CASE_METHOD(KernelFixture, "a question that hangs is not asked again until it is answered") {
     const int nursery = testing::family().at(0).pid;
     const auto ask = [&](Duration limit) { return kernel->content(image, in(limit)); };
     REQUIRE(::kill(nursery, SIGSTOP) == 0); // so nothing of it is even begun

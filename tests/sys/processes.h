@@ -1,15 +1,15 @@
-// What the tests of isolate and command ask of /proc.
+// What the tests of isolate, command and worker ask of /proc.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
-#include <thread>
 #include <unistd.h>
 #include <vector>
+
+#include "tests/pace.h"
 
 namespace muster::testing {
 
@@ -79,19 +79,6 @@ inline std::size_t open_files(int pid = ::getpid()) {
     using Iterator = std::filesystem::directory_iterator;
     const auto folder = "/proc/" + std::to_string(pid) + "/fd";
     return static_cast<std::size_t>(std::distance(Iterator(folder), Iterator()));
-}
-
-/// Asks again every 5 ms; false if it was never true within `limit`.
-template <class F>
-bool eventually(F condition, std::chrono::milliseconds limit = std::chrono::seconds(2)) {
-    const auto until = std::chrono::steady_clock::now() + limit;
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > until) {
-            return false;
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
-    return true;
 }
 
 } // namespace muster::testing

@@ -9,7 +9,7 @@ namespace {
 // Sun, 06 Nov 1994 08:49:00 GMT
 const WallTime now{std::chrono::sys_days{std::chrono::year{1994} / 11 / 6} + 8h + 49min};
 
-struct Row {
+struct RetryAfterRow {
     const char* value;
     Duration wait;
 };
@@ -17,7 +17,7 @@ struct Row {
 } // namespace
 
 TEST_CASE("retry_after: seconds, dates, and what is neither") {
-    const Row rows[] = {
+    const RetryAfterRow rows[] = {
         {"0", 0s},
         {"1", 1s},
         {"120", 120s},

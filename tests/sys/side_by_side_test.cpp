@@ -3,6 +3,7 @@
 #include "agent/sys/side_by_side.h"
 #include "tests/catch.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/pace.h"
 
 using namespace muster;
 using namespace std::chrono_literals;
@@ -26,7 +27,7 @@ TEST_CASE("side by side: really at once") {
     // Each waits until all have begun: one after the other none would end before its deadline.
     const auto met = side_by_side(*clock, "meet", std::vector{1, 2, 3, 4}, [&](int) {
         ++begun;
-        const auto deadline = Deadline::in(*clock, 30s);
+        const auto deadline = Deadline::in(*clock, testing::patience);
         while (begun < 4 && !deadline.passed(*clock))
             clock->sleep_until(clock->now() + 1ms);
         return begun == 4 ? 1 : 0;

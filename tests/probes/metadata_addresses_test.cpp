@@ -43,15 +43,11 @@ struct Pair {
     Simulator& v6 = both().v6;
 };
 
-/// The second family is not only tried when the first one fails.
-const HttpOptions side_by_side{.tls = false};
-
 /// A boot's reading, with its first one timed.
 struct Read {
     /// `unanswered`: the first of its requests.
-    explicit Read(MetadataAccess access, unsigned unanswered = 0)
-        : Read(std::move(access), {.tls = false, .family_delay = TimedHttp::never}, unanswered) {}
-    Read(MetadataAccess access, const HttpOptions& options, unsigned unanswered = 0)
+    explicit Read(MetadataAccess access, const HttpOptions& options = one_by_one,
+                  unsigned unanswered = 0)
         : boot(std::move(access), options) {
         boot.http.unanswered = unanswered;
         const auto real = make_system_clock();
@@ -163,7 +159,7 @@ TEST_CASE("metadata addresses: IPv4 connects and gives no token: IPv6 is the nex
         error = "empty";
     }
     Pair pair(rule);
-    const Read read(pair.access(), unanswered);
+    const Read read(pair.access(), one_by_one, unanswered);
     CHECK(read.first == error);
     CHECK(read.all == "right");
     CHECK(read.boot.service.endpoint() == pair.v6.metadata);

@@ -20,11 +20,7 @@ namespace muster::probes {
 /// that are left unanswered end at the agent's own limits, and then the fake clock goes on.
 class TimedHttp : public HttpClient {
   public:
-    /// The second family is tried because the first one fails, not because it is late.
-    static constexpr Duration never = std::chrono::hours(1);
-
-    explicit TimedHttp(FakeClock& clock,
-                       HttpOptions options = {.tls = false, .family_delay = never})
+    TimedHttp(FakeClock& clock, HttpOptions options)
         : clock_(clock), client_(make_http_client(std::move(options))) {}
 
     [[nodiscard]] Result<HttpResponse> attempt(const HttpRequest& request) override {
@@ -52,11 +48,15 @@ class TimedHttp : public HttpClient {
     std::unique_ptr<Clock> real_ = make_system_clock();
 };
 
+/// The second family is tried because the first one fails, not because it is late.
+inline const HttpOptions one_by_one{.tls = false, .family_delay = std::chrono::hours(1)};
+/// As the agent does it.
+inline const HttpOptions side_by_side{.tls = false};
+
 /// An agent that has just started.
 struct SimulatedBoot {
-    explicit SimulatedBoot(MetadataAccess access,
-                           HttpOptions options = {.tls = false, .family_delay = TimedHttp::never})
-        : http(clock, std::move(options)), service(http, clock, std::move(access)) {}
+    explicit SimulatedBoot(MetadataAccess access, const HttpOptions& options = one_by_one)
+        : http(clock, options), service(http, clock, std::move(access)) {}
     SimulatedBoot(const SimulatedBoot&) = delete;
     SimulatedBoot& operator=(const SimulatedBoot&) = delete;
 

@@ -71,7 +71,10 @@ struct CommandFixture {
     fs::path folder;
     fs::path begun; ///< made by a script
     std::string lock;
-    Duration took_longer{}; ///< than the limit
+    /// Seconds that are nearly for ever, and no other test's: a run beside this one sleeps, too.
+    std::string nap = "1000." + std::to_string(::getpid());
+    std::string sleeper = std::string("sleep\0", 6) + nap; ///< its command line
+    Duration took_longer{};                                ///< than the limit
 };
 
 /// Pids of processes whose command line has this word in it.
@@ -182,13 +185,13 @@ TEST_CASE_METHOD(CommandFixture, "command: of somebody's program the end is kept
 
 TEST_CASE_METHOD(CommandFixture, "command: one that ignores TERM is killed a second later") {
     const auto result =
-        late("trap '' TERM; : >$begun; while :; do sleep 0.01 2>/dev/null; done # ignores");
+        late("trap '' TERM; : >$begun; while :; do sleep 0.01 2>/dev/null; done # ignores " + nap);
     REQUIRE_FALSE(result);
     CHECK(result.error().code == Errc::stuck);
     // Killed, not given up: that would be two seconds after the deadline.
     CHECK_THAT(result.error().message, Catch::EndsWith("it had to be ended at its deadline"));
     CHECK(took_longer >= 1s);
-    CHECK(running("# ignores").empty());
+    CHECK(running("# ignores " + nap).empty());
 }
 
 TEST_CASE_METHOD(CommandFixture, "command: TERM and KILL reach its children too") {
@@ -202,27 +205,27 @@ TEST_CASE_METHOD(CommandFixture, "command: TERM and KILL reach its children too"
     });
     CHECK(ended_by_term);
     // Those that ignore it, as they inherit that.
-    CHECK(late("trap '' TERM; sleep 1031.4 & sleep 1031.5 & : >$begun; wait").error().code ==
-          Errc::stuck);
-    const std::string sleeps("sleep\0001031.", 11); // with its length: it holds a NUL
-    CHECK(eventually("the children are killed", [&] { return running(sleeps).empty(); }));
+    const auto result =
+        late("trap '' TERM; sleep " + nap + " & sleep " + nap + " & : >$begun; wait");
+    REQUIRE_FALSE(result);
+    CHECK(result.error().code == Errc::stuck);
+    CHECK(eventually("the children are killed", [&] { return running(sleeper).empty(); }));
 }
 
 TEST_CASE_METHOD(CommandFixture, "command: a grandchild that holds the pipes does not hold us") {
-    const auto result = sh("echo done; sleep 1041.5 & exit 4");
+    const auto result = sh("echo done; sleep " + nap + " & exit 4");
     REQUIRE(result); // not ended at its deadline
     CHECK(result->out == "done\n");
     CHECK(result->exit_status == 4);
-    CHECK(eventually("the grandchild is killed",
-                     [] { return running(std::string("sleep\0001041.5", 12)).empty(); }));
+    CHECK(eventually("the grandchild is killed", [&] { return running(sleeper).empty(); }));
     // One that went off into a session of its own is not ours to kill, but is not waited for
     // either.
-    REQUIRE(timed({.argv = shell("setsid sh -c \": >$begun; exec sleep 1001.7\" & "
-                                 "until [ -e $begun ]; do sleep 0.01; done; exit 0")},
+    REQUIRE(timed({.argv = shell("setsid sh -c \": >$begun; exec sleep " + nap +
+                                 "\" & until [ -e $begun ]; do sleep 0.01; done; exit 0")},
                   patience));
     std::vector<int> left;
     CHECK(eventually("the grandchild goes on", [&] {
-        left = running(std::string("sleep\0001001.7", 12));
+        left = running(sleeper);
         return left.size() == 1;
     }));
     for (const int pid : left)
@@ -351,17 +354,15 @@ void kill_agent_during(const Command& command, const std::string& lock, const st
 
 } // namespace
 
-TEST_CASE_METHOD(CommandFixture,
-                 "command: if the agent is killed, so is a program that only looks") {
-    const std::string line("sleep\0001051.5", 12);
-    kill_agent_during({{"/bin/sleep", "1051.5"}}, lock, line);
-    CHECK(eventually("the program is killed", [&] { return running(line).empty(); }));
+TEST_CASE_METHOD(CommandFixture, "command: if the agent is killed, so is a program that only looks") {
+    kill_agent_during({{"/bin/sleep", nap}}, lock, sleeper);
+    CHECK(eventually("the program is killed", [&] { return running(sleeper).empty(); }));
 }
 
 TEST_CASE_METHOD(CommandFixture,
                  "command: one that writes goes on to its end, and holds the lock so long") {
     const std::string done = lock + ".done";
-    const std::string script = "until [ -e " + begun.string() +
+    const std::string script = "while [ -d " + folder.string() + " ] && ! [ -e " + begun.string() +
                                " ]; do sleep 0.01; done; echo said to nobody; echo done >" + done;
     kill_agent_during({{"/bin/sh", "-c", script}, true}, lock,
                       std::string("/bin/sh\0-c\0", 11) + script);

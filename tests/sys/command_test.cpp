@@ -354,7 +354,8 @@ void kill_agent_during(const Command& command, const std::string& lock, const st
 
 } // namespace
 
-TEST_CASE_METHOD(CommandFixture, "command: if the agent is killed, so is a program that only looks") {
+TEST_CASE_METHOD(CommandFixture,
+                 "command: if the agent is killed, so is a program that only looks") {
     kill_agent_during({{"/bin/sleep", nap}}, lock, sleeper);
     CHECK(eventually("the program is killed", [&] { return running(sleeper).empty(); }));
 }

@@ -63,7 +63,6 @@ expect_match() {
 # ---- time ----------------------------------------------------------------------------------------------
 # A limit is there to end what hangs. It is in seconds of the machine on which it was chosen, at rest; here these
 # last as long as the metronome says.
-reference_us=$REFERENCE_US
 
 # metronome: measures for as long as it runs. Its work is what most of the time of a scenario goes into: processes
 # are made, and a shell computes. It opens no file, which a root that is stopped would not let it.
@@ -77,8 +76,8 @@ metronome() {
         (:)
         for ((i = 0; i < 1000; i++)); do :; done
         took=$((${EPOCHREALTIME/./} - began))
-        echo $((took * 100 / reference_us)) >/run/pace
-        echo "pace $((took * 100 / reference_us))" >>"$SAID"
+        echo $((took * 100 / REFERENCE_US)) >/run/pace
+        echo "pace $((took * 100 / REFERENCE_US))" >>"$SAID"
         read -r -t 5 -u "$pipe" || :
     done
 }

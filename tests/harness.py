@@ -9,9 +9,6 @@ checks, all of them ok, and all boots ended.
 """
 
 import argparse
-import contextlib
-import hashlib
-import json
 import os
 import random
 import re
@@ -19,10 +16,8 @@ import selectors
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 
 from pace import HERE, Limit
@@ -322,42 +317,6 @@ class Run:
         return problems
 
 
-class Door:
-    """Where the scenario asks this machine for what only the outside can do: a line is a request, and so is its
-    answer. `requests`: its first word to the function that is given the others."""
-
-    def __init__(self, requests):
-        self.requests = requests
-        self.ours, self.theirs = socket.socketpair()
-        # Its own thread: a request is served at once, and on time.
-        self.thread = threading.Thread(target=self._serve, daemon=True)
-        self.thread.start()
-
-    def close(self, seconds):
-        """Waits so long for a request that is under way."""
-        with contextlib.suppress(OSError):
-            self.ours.shutdown(socket.SHUT_RDWR)
-        self.thread.join(seconds)
-        self.ours.close()
-        self.theirs.close()
-
-    def _serve(self):
-        rest = b""
-        with contextlib.suppress(OSError):
-            while piece := self.ours.recv(4096):
-                *lines, rest = (rest + piece).split(b"\n")
-                for line in lines:
-                    self.ours.sendall(self._answer(line.decode("utf-8", "replace").split()).encode() + b"\n")
-
-    def _answer(self, words):
-        try:
-            if not words or words[0] not in self.requests:
-                raise ScenarioError("%r is not known" % words)
-            return self.requests[words[0]](*words[1:])
-        except (ScenarioError, OSError, ValueError, TypeError) as error:
-            return json.dumps({"error": str(error)})
-
-
 def parse_size(text):
     """Bytes of "400M"."""
     units = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -371,25 +330,6 @@ def make_disk(path, size, anew=False):
     if anew or not os.path.exists(path):
         with open(path, "wb") as disk:
             disk.truncate(parse_size(size))
-
-
-def hash_content(path):
-    """A hash of every byte of a disk's file. A block of zeros counts by where it is not, so that a hole costs
-    nothing."""
-    digest, block, end = hashlib.sha256(), 1 << 16, os.path.getsize(path)
-    with open(path, "rb") as file:
-        at = 0
-        while at < end:
-            try:
-                at = os.lseek(file.fileno(), at, os.SEEK_DATA) // block * block
-            except OSError:  # there is none any more
-                break
-            content = os.pread(file.fileno(), block, at)
-            if content.strip(b"\0"):
-                digest.update(b"%d %d " % (at, len(content)) + content)
-            at += block
-    digest.update(b"%d" % end)
-    return digest.hexdigest()
 
 
 # -- the command line -----------------------------------------------------------------------------

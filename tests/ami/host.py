@@ -15,6 +15,7 @@ import threading
 import time
 
 import harness
+from door import Door
 from harness import SOURCE, ScenarioError
 
 # Times at the door are milliseconds since the epoch: a shell can't reckon with more.
@@ -159,7 +160,7 @@ class Host:
         self.plugged = 0
         self.slots = int(values["slots"])
         self.monitor = Monitor()
-        self.door = harness.Door({"clock": self._clock, "stop-root": self._stop_root, "told": self._told,
+        self.door = Door({"clock": self._clock, "stop-root": self._stop_root, "told": self._told,
                                   "plug": self._plug, "next": self._next, "reports": self._reports})
         try:
             if values["services"] == "outside":

@@ -1,9 +1,7 @@
 #!/usr/bin/python3
 """Runs the tests here, several at once: most of their time is waiting.
 
-    tests/e2e/run.py [-j N] [--part K/N] [--list] [WORD...]       those whose name holds a WORD
-
-`--part 2/4` runs the second of four parts, which together are all of them; --list only names them.
+    tests/e2e/run.py [-j N] [--list] [WORD...]       those whose name holds a WORD; --list only names them
 """
 
 import argparse
@@ -21,7 +19,6 @@ from case import waiting_time  # noqa: E402
 from machine import Traces  # noqa: E402
 
 PATIENT = 20  # seconds: one that waits so long does little else, and takes no place of the others'
-WORK = 4      # seconds of a test besides its wait, for the parts to be alike
 
 
 def cases(suite):
@@ -30,17 +27,6 @@ def cases(suite):
             yield from cases(item)
         else:
             yield item
-
-
-def part_of(wanted, number, count):
-    """The heaviest first, each into the part that has the least so far: the same each time."""
-    parts = [[] for _ in range(count)]
-    loads = [0.0] * count
-    for case in sorted(wanted, key=lambda case: (-waiting_time(case), case.id())):
-        lightest = loads.index(min(loads))
-        parts[lightest].append(case)
-        loads[lightest] += WORK + waiting_time(case)
-    return parts[number - 1]
 
 
 def play(case):
@@ -62,17 +48,9 @@ def played(wanted, at_once):
             yield future.result()
 
 
-def parse_part(text):
-    number, _, count = text.partition("/")
-    if not 1 <= int(number) <= int(count):
-        raise ValueError(text)
-    return int(number), int(count)
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("-j", type=int, default=8)
-    parser.add_argument("--part", type=parse_part, metavar="K/N", default=(1, 1))
     parser.add_argument("--list", action="store_true")
     parser.add_argument("words", nargs="*")
     options = parser.parse_args()
@@ -80,7 +58,7 @@ def main():
     wanted = [case for case in cases(found)
               if not options.words or any(word in case.id() for word in options.words)]
     # Those that only wait first, so that the others fill the time.
-    wanted = sorted(part_of(wanted, *options.part), key=lambda case: -waiting_time(case))
+    wanted.sort(key=lambda case: -waiting_time(case))
     if options.list:
         print("\n".join(sorted(case.id() for case in wanted)))
         return 0

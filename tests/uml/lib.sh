@@ -133,7 +133,7 @@ keep() {
 }
 
 # ---- what is asked of another process ------------------------------------------------------------------
-# host REQUEST...: asks what runs outside of the machine (harness.py, Door); prints its answer, a line. No program is
+# host REQUEST...: asks what runs outside of the machine (door.py); prints its answer, a line. No program is
 # started for it, and nothing is read from the root: it works while that is stopped.
 host() {
     local answer

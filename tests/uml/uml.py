@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 import harness
+from door import Door, hash_content
 from harness import SOURCE, ScenarioError, make_disk, parse_size
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -74,7 +75,7 @@ class Uml(harness.Run):
         """The door; and a processor of its own, as long as there is a free one. Each system call in the guest goes from
         one process of this machine to another and back by ptrace; where the two are on two processors, that
         is two interrupts between these, which a virtual machine pays for: 2 s of work took 12 to 22 s."""
-        self.door = harness.Door({"hash": lambda name: harness.hash_content(os.path.join(self.work, name))})
+        self.door = Door({"hash": lambda name: hash_content(os.path.join(self.work, name))})
         every = sorted(os.sched_getaffinity(0))
         self.processor = random.choice(every)
         for processor in every:

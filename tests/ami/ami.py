@@ -38,7 +38,6 @@ class Ami(harness.Run):
     """A run in QEMU."""
 
     FOLDER = HERE
-    JOBS = "4"
     REFERENCE_US = 40000  # emulated
     SETTINGS = {
         "time": "300",

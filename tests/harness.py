@@ -208,7 +208,8 @@ class Run:
         """The variables of the scenario, for a shell."""
         values = {
             "BOOT": number, "BOOTS": len(self.scenario.boots), "SEED": self.scenario.seed,
-            "SOAK": os.environ.get("MUSTER_SOAK", ""), "REFERENCE_US": self.REFERENCE_US, **more, **self.scenario.parameters,
+            "SOAK": os.environ.get("MUSTER_SOAK", ""), "REFERENCE_US": self.REFERENCE_US,
+            **more, **self.scenario.parameters,
         }
         with open(path, "w", encoding="utf-8") as file:
             for key, value in values.items():
@@ -291,8 +292,8 @@ class Run:
     def _slowness(self):
         """What the kernel has measured (uml/lib.sh, metronome), and this machine besides: before the kernel has
         measured anything, and where it hangs."""
-        measured = [int(line.split()[1]) / 100 for line in self._lines("pace ")[-5:]]
-        return max([HERE.slowness(), *measured])
+        found = [re.fullmatch(r"pace (\d+)", line) for line in self._lines("pace ")[-5:]]
+        return max([HERE.slowness(), *(int(each.group(1)) / 100 for each in found if each)])
 
     # -- the verdict ------------------------------------------------------------------------------
 

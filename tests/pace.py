@@ -78,6 +78,6 @@ class Limit:
         return 0.0 if over else (self.seconds - self._used) * max(1.0, self._slowness())
 
     def __str__(self):
-        """For whoever reads the failure: a hang, or a slow machine?"""
+        """For the reader of a failure: a hang, or a slow machine?"""
         return "%.0f s, which are %.0f s of the reference machine; this one is %.1f times as slow now" % (
             self._seen - self._began, self._used, max(1.0, self._slowness()))

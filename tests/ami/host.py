@@ -161,7 +161,7 @@ class Host:
         self.slots = int(values["slots"])
         self.monitor = Monitor()
         self.door = Door({"clock": self._clock, "stop-root": self._stop_root, "told": self._told,
-                                  "plug": self._plug, "next": self._next, "reports": self._reports})
+                          "plug": self._plug, "next": self._next, "reports": self._reports})
         try:
             if values["services"] == "outside":
                 self.services = Services(work)

@@ -20,8 +20,8 @@
 namespace {
 
 constexpr unsigned variants = 500; // of each input, and of each kind
-constexpr std::size_t max_varied = 16
-                                   << 10; // bytes: what is larger is slow, and is replayed as it is
+/// Bytes. A larger input is slow, and is replayed as it is.
+constexpr std::size_t max_varied = 16 << 10;
 
 using Function = int (*)(const std::uint8_t*, std::size_t);
 

@@ -166,21 +166,24 @@ query() { ask query "$1" "$2"; }
 simulator() { ask simulator "$1" "${2:-}"; }
 
 # hash_disks NAME...: a hash of every byte of each disk. In UML the host reads it, from the disk's file: what is still on
-# its way there goes first, through the disk and then through the file.
+# its way there goes first, through the disk and then through the file. What is no hash fails: two equal errors would
+# look like a disk that nothing has changed.
 # shellcheck disable=SC2206  # words
 all_disks=($EPHEMERAL $EBS)
 hash_disks() {
-    local name file
+    local name file hash
     [[ -z ${UML:-} ]] || { sync; sync; }
     for name in "$@"; do
         if [[ -n ${UML:-} ]]; then
             file=$name.disk
             [[ $name != loop* ]] || file=${all_disks[${name#loop}]}.disk
-            printf '%s %s\n' "$name" "$(host hash "$file")"
+            hash=$(host hash "$file")
         else
             blockdev --flushbufs "/dev/$name" 2>/dev/null
-            printf '%s %s\n' "$name" "$(sha256sum <"/dev/$name" | cut -d' ' -f1)"
+            hash=$(sha256sum <"/dev/$name" | cut -d' ' -f1)
         fi
+        [[ $hash =~ ^[0-9a-f]{64}$ ]] || fail "the hash of $name: $hash"
+        printf '%s %s\n' "$name" "$hash"
     done
 }
 

@@ -1,6 +1,7 @@
-# EBS volumes that are attached while `muster run` waits for them, found by the kernel's event and not by a look at
-# some time (there is none but the first and that at the deadline, ten minutes away): an NVMe one by its id, and one without a model and serial, as on Xen, by the name that it was attached
-# as. A wrong volume at that name is `ebs-wrong`; one that never comes is `ebs-missing` at its deadline.
+# EBS volumes that are attached while `muster run` waits for them, found by the kernel's event: the only other look
+# is at the deadline, ten minutes away. An NVMe one is found by its id, and one without a model and serial, as on Xen,
+# by the name that it was attached as. A wrong volume at that name is `ebs-wrong`; one that never comes is
+# `ebs-missing` at its deadline.
 #
 # The Xen-like one is a virtio disk that is plugged into the running machine. Its name is made beforehand, for the
 # number that it will have: a Xen kernel calls it xvdf by itself. As it has no serial, what shows it for the wrong

@@ -10,6 +10,12 @@ case $BOOT in
     for disk in $EPHEMERAL; do
         expect_equal "$disk is blank" "" "$(blkid -p "/dev/$disk")"
     done
+    blank=$(hash_disks loop1)
+    expect_equal "a disk has one hash by both its names" "${blank#* }" "$(hash_disks xvdc | cut -d' ' -f2)"
+    printf x | dd of=/dev/loop1 bs=1 seek=123456789 conv=notrunc status=none
+    check_not "one byte makes another" test "$blank" = "$(hash_disks loop1)"
+    dd if=/dev/zero of=/dev/loop1 bs=1 seek=123456789 count=1 conv=notrunc status=none
+    expect_equal "and without it, it is the first again" "$blank" "$(hash_disks loop1)"
     check "vgcreate" vgcreate smoke /dev/loop0 /dev/loop1 </dev/null
     check "lvcreate" lvcreate -y -i 2 -l 100%FREE -n scratch smoke </dev/null
     check "mkfs.xfs" mkfs.xfs -q -K /dev/smoke/scratch

@@ -54,7 +54,23 @@ class Applier {
         const auto command =
             create_volume(lvm_, plan_.group, plan_.devices, step.volume, step.size, step.stripes);
         if (auto made = must_run(machine_, command, deadline_); !made) return made;
-        return there(step.volume.name);
+        const auto node = find_volume(machine_, plan_, step.volume.name);
+        if (!node) return std::unexpected(node.error());
+        if (step.volume.filesystem != Filesystem::none) return {}; // looked at before mkfs
+        return check_empty(machine_, node->node, deadline_);
+    }
+
+    Done operator()(const RemoveVolume& step) const {
+        if (auto same = still_the_same_disks(); !same) return same;
+        const auto command = remove_volume(lvm_, plan_.group, plan_.devices, step.volume);
+        if (auto removed = must_run(machine_, command, deadline_); !removed) return removed;
+        const auto active = read_active(machine_, plan_.group);
+        if (!active) return std::unexpected(active.error());
+        const auto name = mapper_name(plan_.group, step.volume);
+        if (!active->contains(name)) return {};
+        return std::unexpected(
+            Failure{"assembly-failed",
+                    fmt::format("lvremove ended well, but device-mapper still has {}", name)});
     }
 
     Done operator()(const ActivateGroup& step) const {
@@ -71,11 +87,44 @@ class Applier {
         return make(machine_, plan_, step, deadline_);
     }
 
+    /// The tag is nowhere but in LVM's metadata, so LVM itself is asked: a new process, which reads
+    /// the disks. A volume that seems finished and is not would lose its data at the next boot.
+    Done operator()(const FinishVolumes& step) const {
+        if (auto same = still_the_same_disks(); !same) return same;
+        const auto command = finish_volumes(lvm_, plan_.group, plan_.devices, step.volumes);
+        if (auto done = must_run(machine_, command, deadline_); !done) return done;
+        const auto text = ask(machine_, read_report(lvm_, plan_.devices), deadline_);
+        if (!text) return std::unexpected(text.error());
+        const auto report = parse_report(*text);
+        if (!report) return std::unexpected(Failure{"assembly-failed", report.error().message});
+        for (const auto& volume : step.volumes) {
+            if (!is_finished(*report, volume)) {
+                return std::unexpected(Failure{
+                    "assembly-failed",
+                    fmt::format("lvchange ended well, but {} is not marked as finished", volume)});
+            }
+        }
+        return {};
+    }
+
+    Done operator()(const CheckFilesystem& step) const {
+        return check(machine_, plan_, step, deadline_);
+    }
+
     Done operator()(const MountVolume& step) const {
         return mount(machine_, plan_, step, deadline_);
     }
 
   private:
+    [[nodiscard]] bool is_finished(const Report& report, const std::string& volume) const {
+        for (const auto& group : report.groups) {
+            if (group.name != plan_.group) continue;
+            const auto found = std::ranges::find(group.logical, volume, &LogicalVolume::name);
+            return found != group.logical.end() && !is_unfinished(*found);
+        }
+        return false;
+    }
+
     /// A kernel name may have come to mean another disk since the plan was made.
     Done still_the_same_disks() const {
         for (const auto& disk : plan_.disks) {
@@ -154,7 +203,9 @@ class Applier {
 
 bool is_of_lvm(const Step& step) {
     return std::holds_alternative<CreateGroup>(step) ||
-           std::holds_alternative<CreateVolume>(step) || std::holds_alternative<RemoveGroup>(step);
+           std::holds_alternative<CreateVolume>(step) ||
+           std::holds_alternative<FinishVolumes>(step) ||
+           std::holds_alternative<RemoveVolume>(step) || std::holds_alternative<RemoveGroup>(step);
 }
 
 /// LVM, with nodes that udev does not watch where it writes. An LVM without --devices has the usual

@@ -39,6 +39,9 @@ struct CommandsOf {
         return {create_group(lvm, plan.group, create.devices,
                              {std::string(owner_tag), instance_tag(plan.instance_id)})};
     }
+    Commands operator()(const RemoveVolume& remove) const {
+        return {remove_volume(lvm, plan.group, plan.devices, remove.volume)};
+    }
     Commands operator()(const CreateVolume& create) const {
         return {create_volume(lvm, plan.group, plan.devices, create.volume, create.size,
                               create.stripes)};
@@ -48,7 +51,14 @@ struct CommandsOf {
     }
     Commands operator()(const MakeFilesystem& make) const {
         return {make_filesystem(mkfs_name(make.volume.filesystem), make.volume, node(make.volume),
-                                make.stripes, make.over_unfinished)};
+                                make.stripes)};
+    }
+    Commands operator()(const FinishVolumes& finish) const {
+        return {finish_volumes(lvm, plan.group, plan.devices, finish.volumes)};
+    }
+    /// muster reads the superblock itself; nothing is run for it.
+    Commands operator()(const CheckFilesystem& check) const {
+        return {{.argv = {"blkid", "-p", node(check.volume)}}};
     }
     /// muster itself calls mount(2); nothing is run for it.
     Commands operator()(const MountVolume& mount) const {
@@ -84,6 +94,10 @@ std::string describe(const Plan& plan, const Step& step) {
             return fmt::format("create the volume group {} on {}", plan.group,
                                names_of(create.devices));
         }
+        std::string operator()(const RemoveVolume& remove) const {
+            return fmt::format("remove the volume {} from {}: it was never finished", remove.volume,
+                               plan.group);
+        }
         std::string operator()(const CreateVolume& create) const {
             return fmt::format(
                 "create the volume {} of {} in {}, {}", create.volume.name, create.size, plan.group,
@@ -95,11 +109,15 @@ std::string describe(const Plan& plan, const Step& step) {
             return fmt::format("activate the volume group {}", plan.group);
         }
         std::string operator()(const MakeFilesystem& make) const {
-            return fmt::format("make {} on {}{}", to_string(make.volume.filesystem),
-                               make.volume.name,
-                               make.look_first        ? " if it turns out to carry nothing"
-                               : make.over_unfinished ? ", where an earlier one was cut short"
-                                                      : "");
+            return fmt::format("make {} on {}", to_string(make.volume.filesystem),
+                               make.volume.name);
+        }
+        std::string operator()(const FinishVolumes& finish) const {
+            return fmt::format("mark {} as finished", names_of(finish.volumes));
+        }
+        std::string operator()(const CheckFilesystem& check) const {
+            return fmt::format("check that {} carries {}", check.volume.name,
+                               to_string(check.volume.filesystem));
         }
         std::string operator()(const MountVolume& mount) const {
             return fmt::format("mount {} at {}", mount.volume.name, mount.volume.mount);

@@ -10,6 +10,9 @@ namespace muster::lvm {
 namespace {
 
 constexpr Duration mount_limit = std::chrono::seconds(60);
+/// lvcreate leaves no signature that counts here. What lies behind may be a leftover of the disks,
+/// such as a backup GPT, which no filesystem minds.
+constexpr std::uint64_t volume_start = 1 << 20;
 
 } // namespace
 
@@ -35,37 +38,52 @@ std::expected<ActiveVolume, Failure> find_volume(const Machine& machine, const P
     return node;
 }
 
+std::expected<void, Failure> check_empty(const Machine& machine, const std::string& node,
+                                         Deadline deadline) {
+    const auto content = read_content(machine, node, deadline);
+    if (!content) return std::unexpected(content.error());
+    const auto found = std::ranges::find_if(content->signatures, [](const Signature& signature) {
+        return signature.offset < volume_start;
+    });
+    if (found == content->signatures.end()) return {};
+    return std::unexpected(Failure{
+        "assembly-failed", fmt::format("{} is new, and carries {}: another program writes to it",
+                                       node, describe(*found))});
+}
+
 std::expected<void, Failure> make(const Machine& machine, const Plan& plan,
                                   const MakeFilesystem& step, Deadline deadline) {
     const auto node = find_volume(machine, plan, step.volume.name);
     if (!node) return std::unexpected(node.error());
-    const auto before = read_content(machine, node->node, deadline);
-    if (!before) return std::unexpected(before.error());
-    const auto need = filesystem_needed(*before, step.volume, step.maybe_raw);
-    if (!need) return std::unexpected(Failure{need.error().reason, need.error().message});
-    if (*need == FilesystemNeed::none) return {};
-
-    const auto mkfs = find_tool(machine.files, mkfs_name(step.volume.filesystem));
+    if (auto empty = check_empty(machine, node->node, deadline); !empty) return empty;
+    const auto name = mkfs_name(step.volume.filesystem);
+    const auto mkfs = find_tool(machine.files, name);
     if (!mkfs) {
         return std::unexpected(Failure{
             "tool-missing",
-            fmt::format("{} is not installed (package {})", mkfs_name(step.volume.filesystem),
+            fmt::format("{} is not installed (package {})", name,
                         step.volume.filesystem == Filesystem::xfs ? "xfsprogs" : "e2fsprogs")});
     }
-    const auto command = make_filesystem(*mkfs, step.volume, node->node, step.stripes,
-                                         *need == FilesystemNeed::make_over_unfinished);
+    const auto command = make_filesystem(*mkfs, step.volume, node->node, step.stripes);
     if (auto made = must_run(machine, command, deadline); !made) return made;
 
     const auto after = read_content(machine, node->node, deadline);
     if (!after) return std::unexpected(after.error());
-    if (after->signatures.size() != 1 || after->unfinished ||
-        after->signatures.front().type != to_string(step.volume.filesystem)) {
-        return std::unexpected(Failure{
-            "assembly-failed", fmt::format("{} ended well, but {} does not carry one whole {}",
-                                           mkfs_name(step.volume.filesystem), node->node,
-                                           to_string(step.volume.filesystem))});
-    }
-    return {};
+    if (carries(*after, step.volume.filesystem)) return {};
+    return std::unexpected(
+        Failure{"assembly-failed", fmt::format("{} ended well, but {} does not carry {}", name,
+                                               node->node, to_string(step.volume.filesystem))});
+}
+
+std::expected<void, Failure> check(const Machine& machine, const Plan& plan,
+                                   const CheckFilesystem& step, Deadline deadline) {
+    const auto node = find_volume(machine, plan, step.volume.name);
+    if (!node) return std::unexpected(node.error());
+    const auto content = read_content(machine, node->node, deadline);
+    if (!content) return std::unexpected(content.error());
+    auto checked = check_finished(plan.group, step.volume, *content);
+    if (checked) return {};
+    return std::unexpected(Failure{checked.error().reason, checked.error().message});
 }
 
 std::expected<void, Failure> mount(const Machine& machine, const Plan& plan,

@@ -92,6 +92,11 @@ struct RemoveGroup {
 struct CreateGroup {
     std::vector<std::string> devices;
 };
+/// A volume of ours that was never finished (`unfinished_tag`): nothing that lies on it counts.
+struct RemoveVolume {
+    std::string volume;
+};
+/// The volume is born unfinished.
 struct CreateVolume {
     VolumeLayout volume;
     std::string size; ///< as lvcreate takes it
@@ -100,20 +105,25 @@ struct CreateVolume {
 struct ActivateGroup {
     std::vector<std::string> volumes; ///< those that must be there afterwards
 };
+/// On a volume that was just created.
 struct MakeFilesystem {
     VolumeLayout volume;
     unsigned stripes = 1;
-    /// The volume is not active yet, so what is on it is not known: look, then decide.
-    bool look_first = false;
-    bool over_unfinished = false;
-    /// The volume was not made for a filesystem: without a signature it may still hold data.
-    bool maybe_raw = false;
+};
+/// From now on what lies on these volumes counts.
+struct FinishVolumes {
+    std::vector<std::string> volumes;
+};
+/// A finished volume that was not active when the plan was made: what it carries is read now.
+struct CheckFilesystem {
+    VolumeLayout volume;
 };
 struct MountVolume {
     VolumeLayout volume;
 };
-using Step = std::variant<WipeDisk, RemoveGroup, CreateGroup, CreateVolume, ActivateGroup,
-                          MakeFilesystem, MountVolume>;
+using Step =
+    std::variant<WipeDisk, RemoveGroup, CreateGroup, RemoveVolume, CreateVolume, ActivateGroup,
+                 MakeFilesystem, FinishVolumes, CheckFilesystem, MountVolume>;
 
 struct Refusal {
     std::string subject; ///< the disk, volume or mount point
@@ -136,10 +146,14 @@ struct Plan {
 
 [[nodiscard]] Plan make_plan(const Situation& situation);
 
-/// Whether a volume of ours needs a filesystem made, by what is on it now.
-enum class FilesystemNeed { none, make, make_over_unfinished };
-[[nodiscard]] std::expected<FilesystemNeed, Refusal>
-filesystem_needed(const DiskContent& content, const VolumeLayout& volume, bool maybe_raw);
+/// The filesystem's signature stands where its superblock belongs. Others beside it are no matter:
+/// md 1.0 keeps its own in the last 8 KiB, where a filesystem leaves it.
+[[nodiscard]] bool carries(const DiskContent& content, Filesystem filesystem);
+
+/// A finished volume must carry its filesystem: nothing is ever formatted over one. The refusal
+/// says how to give the volume up.
+[[nodiscard]] std::expected<void, Refusal>
+check_finished(const std::string& group, const VolumeLayout& volume, const DiskContent& content);
 
 /// "create the volume group muster on /dev/nvme1n1, /dev/nvme2n1"
 [[nodiscard]] std::string describe(const Plan& plan, const Step& step);

@@ -22,12 +22,6 @@ std::string size_argument(const VolumeLayout& volume) {
                        (std::get<std::uint64_t>(volume.size) + sector - 1) / sector * sector);
 }
 
-bool made_for_filesystem(const LogicalVolume& volume) {
-    return std::ranges::any_of(volume.tags, [](const std::string& tag) {
-        return tag == filesystem_tag(Filesystem::xfs) || tag == filesystem_tag(Filesystem::ext4);
-    });
-}
-
 const LogicalVolume* find(const VolumeGroup* group, const std::string& name) {
     if (group == nullptr) return nullptr;
     const auto found = std::ranges::find(group->logical, name, &LogicalVolume::name);
@@ -38,53 +32,68 @@ class Volumes {
   public:
     Volumes(const Situation& situation, Plan& plan) : now_(situation), plan_(plan) {}
 
+    /// First of all: what an unfinished volume takes is what its successor gets.
+    void remove_unfinished(const VolumeGroup* group) {
+        for (const auto& volume : now_.layout.volumes) {
+            const auto* logical = find(group, volume.name);
+            if (logical == nullptr || !is_unfinished(*logical)) continue;
+            const auto* node = active(volume);
+            if (node != nullptr && !node->mounts.empty()) {
+                plan_.refusals.push_back(
+                    {volume.name, "mount-failed",
+                     fmt::format("the volume {} is mounted at {}, and muster never finished it: "
+                                 "unmount it, then muster makes it anew",
+                                 volume.name, node->mounts.front())});
+            }
+            plan_.steps.emplace_back(RemoveVolume{volume.name});
+        }
+    }
+
     void activate(const VolumeGroup* group) {
         ActivateGroup activate;
         for (const auto& volume : now_.layout.volumes) {
-            if (find(group, volume.name) != nullptr && active(volume) == nullptr) {
+            const auto* logical = find(group, volume.name);
+            if (logical != nullptr && !is_unfinished(*logical) && active(volume) == nullptr) {
                 activate.volumes.push_back(volume.name);
             }
         }
         if (!activate.volumes.empty()) plan_.steps.emplace_back(std::move(activate));
     }
 
-    void add(const VolumeLayout& volume) {
+    void create(const VolumeLayout& volume) {
         const unsigned across = stripes(volume, plan_.devices.size());
         plan_.steps.emplace_back(CreateVolume{volume, size_argument(volume), across});
+        created_.push_back(volume.name);
         if (volume.filesystem == Filesystem::none) return;
         plan_.steps.emplace_back(MakeFilesystem{volume, across});
-        mount(volume);
+        to_mount_.push_back(volume);
     }
 
-    void finish(const VolumeLayout& volume, const LogicalVolume& logical) {
+    /// A volume that an earlier run has finished.
+    void use(const VolumeLayout& volume) {
         if (volume.filesystem == Filesystem::none) return;
-        const bool maybe_raw = !made_for_filesystem(logical);
         const auto* node = active(volume);
         if (node == nullptr) {
-            plan_.steps.emplace_back(MakeFilesystem{.volume = volume,
-                                                    .stripes = logical.stripes,
-                                                    .look_first = true,
-                                                    .maybe_raw = maybe_raw});
-            mount(volume);
+            plan_.steps.emplace_back(CheckFilesystem{volume});
+            to_mount_.push_back(volume);
             return;
         }
-        auto need = filesystem_needed(node->content, volume, maybe_raw);
-        if (!need) {
-            plan_.refusals.push_back(std::move(need.error()));
+        if (auto checked = check_finished(plan_.group, volume, node->content); !checked) {
+            plan_.refusals.push_back(std::move(checked.error()));
             return;
-        }
-        if (*need != FilesystemNeed::none) {
-            plan_.steps.emplace_back(
-                MakeFilesystem{.volume = volume,
-                               .stripes = logical.stripes,
-                               .over_unfinished = *need == FilesystemNeed::make_over_unfinished,
-                               .maybe_raw = maybe_raw});
         }
         // Ours may be mounted there and out of sight, under a later mount of somebody else's.
         if (std::ranges::find(node->mounts, volume.mount) == node->mounts.end() ||
             now_.mounted_on.contains(volume.mount)) {
-            mount(volume);
+            to_mount_.push_back(volume);
         }
+    }
+
+    /// A mounted volume may get data, so it is finished before.
+    void finish_and_mount() {
+        if (!created_.empty()) plan_.steps.emplace_back(FinishVolumes{std::move(created_)});
+        for (const auto& volume : to_mount_)
+            mount(volume);
     }
 
   private:
@@ -105,43 +114,46 @@ class Volumes {
 
     const Situation& now_;
     Plan& plan_;
+    std::vector<std::string> created_;
+    std::vector<VolumeLayout> to_mount_;
 };
 
 } // namespace
 
 void plan_volumes(const Situation& situation, const VolumeGroup* group, Plan& plan) {
     Volumes volumes(situation, plan);
+    volumes.remove_unfinished(group);
     volumes.activate(group);
     for (const auto& volume : situation.layout.volumes) {
         const auto* logical = find(group, volume.name);
-        if (logical == nullptr) {
-            volumes.add(volume);
+        if (logical == nullptr || is_unfinished(*logical)) {
+            volumes.create(volume);
         } else {
-            volumes.finish(volume, *logical);
+            volumes.use(volume);
         }
     }
+    volumes.finish_and_mount();
 }
 
-std::expected<FilesystemNeed, Refusal>
-filesystem_needed(const DiskContent& content, const VolumeLayout& volume, bool maybe_raw) {
-    const auto wanted = to_string(volume.filesystem);
-    if (content.signatures.empty() && maybe_raw) {
-        return std::unexpected(Refusal{
-            volume.name, "mount-failed",
-            fmt::format("the volume {} was made to be used without a filesystem and may hold data, "
-                        "the configuration now wants {}; it is left as it is: lvremove it if "
-                        "nothing on it is needed",
-                        volume.name, wanted)});
-    }
-    if (content.signatures.empty()) return FilesystemNeed::make;
-    const auto& found = content.signatures.front();
-    if (content.signatures.size() == 1 && found.type == wanted) {
-        return content.unfinished ? FilesystemNeed::make_over_unfinished : FilesystemNeed::none;
-    }
+bool carries(const DiskContent& content, Filesystem filesystem) {
+    // libblkid's magic bytes: ext4's s_magic at 1080, "XFSB" at 0.
+    const std::uint64_t place = filesystem == Filesystem::ext4 ? 1080 : 0;
+    return std::ranges::any_of(content.signatures, [&](const Signature& signature) {
+        return signature.type == to_string(filesystem) && signature.offset == place;
+    });
+}
+
+std::expected<void, Refusal> check_finished(const std::string& group, const VolumeLayout& volume,
+                                            const DiskContent& content) {
+    if (carries(content, volume.filesystem)) return {};
+    const bool nothing = content.signatures.empty();
     return std::unexpected(Refusal{
-        volume.name, "mount-failed",
-        fmt::format("the volume {} carries {}, the configuration wants {}; it is left as it is",
-                    volume.name, describe(found), wanted)});
+        volume.name, nothing ? "assembly-failed" : "mount-failed",
+        fmt::format("the finished volume {0} carries {1}, the configuration wants {2}: nothing is "
+                    "formatted over it; save what is needed, then `lvremove {3}/{0}` lets the next "
+                    "run make it anew",
+                    volume.name, nothing ? "no filesystem" : describe(content.signatures.front()),
+                    to_string(volume.filesystem), group)});
 }
 
 } // namespace muster::lvm

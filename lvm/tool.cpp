@@ -146,7 +146,7 @@ Command create_volume(const LvmTool& lvm, const std::string& group,
     // In a group that is proved ours LVM may wipe what it finds at the start of the new volume:
     // what the disks held before they came to us.
     append(command, "--yes", "--wipesignatures", "y", "--zero", "y", "--addtag",
-           filesystem_tag(volume.filesystem), "--name", volume.name);
+           filesystem_tag(volume.filesystem), "--addtag", unfinished_tag, "--name", volume.name);
     // Nor activated by an old LVM's udev rules: not without being told to skip this flag.
     if (lvm.old) append(command, "--setactivationskip", "y", "--ignoreactivationskip");
     append(command, size.ends_with('b') ? "--size" : "--extents", size);
@@ -164,6 +164,29 @@ Command remove_group(const LvmTool& lvm, const std::string& group,
     command.writes_disks = true;
     append(command, "--yes", "--", group);
     return command;
+}
+
+Command remove_volume(const LvmTool& lvm, const std::string& group,
+                      const std::vector<std::string>& devices, const std::string& volume) {
+    auto command = lvm_command(lvm, "lvremove", devices);
+    command.writes_disks = true;
+    append(command, "--yes", "--", fmt::format("{}/{}", group, volume));
+    return command;
+}
+
+Command finish_volumes(const LvmTool& lvm, const std::string& group,
+                       const std::vector<std::string>& devices,
+                       const std::vector<std::string>& volumes) {
+    auto command = lvm_command(lvm, "lvchange", devices);
+    command.writes_disks = true;
+    append(command, "--deltag", unfinished_tag, "--");
+    for (const auto& volume : volumes)
+        append(command, fmt::format("{}/{}", group, volume));
+    return command;
+}
+
+bool is_unfinished(const LogicalVolume& volume) {
+    return std::ranges::find(volume.tags, unfinished_tag) != volume.tags.end();
 }
 
 Command write_zeros(const std::string& blkdiscard, const std::string& node, const Extent& extent) {
@@ -186,7 +209,7 @@ Command activate_group(const LvmTool& lvm, const std::string& group,
 }
 
 Command make_filesystem(const std::string& mkfs, const VolumeLayout& volume,
-                        const std::string& node, unsigned stripes, bool over_unfinished) {
+                        const std::string& node, unsigned stripes) {
     Command command{.argv = {mkfs, "-q"}, .writes_disks = true};
     const std::uint64_t stripe = volume.stripe_size;
     // Never a discard: the disks come trimmed, and trimming them again has taken up to 30 minutes
@@ -199,7 +222,6 @@ Command make_filesystem(const std::string& mkfs, const VolumeLayout& volume,
             // 256 KiB of it (measured: docs/disks.md). Only parity would have something of that.
             append(command, "-l", "su=4k");
         }
-        if (over_unfinished) append(command, "-f");
     } else {
         std::string extended = "nodiscard,lazy_itable_init=1";
         constexpr std::uint64_t block = 4096;
@@ -209,7 +231,6 @@ Command make_filesystem(const std::string& mkfs, const VolumeLayout& volume,
         }
         append(command, "-L", volume.name.substr(0, 16), "-b", std::to_string(block), "-E",
                extended);
-        if (over_unfinished) append(command, "-F");
     }
     append(command, node);
     return command;

@@ -20,6 +20,11 @@ inline constexpr std::string_view owner_tag = "muster";
 /// owner's, which no signature would tell.
 [[nodiscard]] std::string filesystem_tag(Filesystem filesystem);
 
+/// A logical volume has it from its creation until its filesystem was read back (or, without one,
+/// until LVM has wiped its start). lvcreate commits a volume before it wipes what lies under it, so
+/// after a power cut a stranger's filesystem may stand there whole.
+inline constexpr std::string_view unfinished_tag = "muster.unfinished";
+
 /// Where `name` ("lvm", "mkfs.xfs") is, among the folders that distributions use. There is no PATH:
 /// `run` is root's, and starts nothing that somebody else can put in its way.
 [[nodiscard]] std::optional<std::string> find_tool(const Files& files, std::string_view name);
@@ -43,7 +48,8 @@ inline constexpr std::string_view owner_tag = "muster";
                                    const std::vector<std::string>& devices,
                                    const std::vector<std::string>& tags);
 
-/// `size`: "100%VG", "100%FREE", "1073741824b". `stripes` 1 makes a linear volume.
+/// The volume gets `unfinished_tag`. `size`: "100%VG", "100%FREE", "1073741824b". `stripes` 1 makes
+/// a linear volume.
 [[nodiscard]] Command create_volume(const LvmTool& lvm, const std::string& group,
                                     const std::vector<std::string>& devices,
                                     const VolumeLayout& volume, const std::string& size,
@@ -53,6 +59,17 @@ inline constexpr std::string_view owner_tag = "muster";
 /// A disk that is missing is no hindrance.
 [[nodiscard]] Command remove_group(const LvmTool& lvm, const std::string& group,
                                    const std::vector<std::string>& devices);
+
+/// A volume goes; LVM refuses where it is in use.
+[[nodiscard]] Command remove_volume(const LvmTool& lvm, const std::string& group,
+                                    const std::vector<std::string>& devices,
+                                    const std::string& volume);
+
+/// The volumes lose `unfinished_tag`.
+[[nodiscard]] Command finish_volumes(const LvmTool& lvm, const std::string& group,
+                                     const std::vector<std::string>& devices,
+                                     const std::vector<std::string>& volumes);
+[[nodiscard]] bool is_unfinished(const LogicalVolume& volume);
 
 /// Zeros, in `extent` (whole sectors). The tool opens the disk for itself alone (O_EXCL, since
 /// util-linux 2.36): where anything uses it, it does nothing.
@@ -65,10 +82,10 @@ inline constexpr std::string_view owner_tag = "muster";
 [[nodiscard]] Command activate_group(const LvmTool& lvm, const std::string& group,
                                      const std::vector<std::string>& devices);
 
-/// `over_unfinished`: an mkfs of ours was cut short in this very volume; make it anew over that.
+/// Never forced: mkfs.xfs's own refusal is the second one. (mkfs.ext4 without a terminal asks
+/// nothing: lvm/filesystem looks before.)
 [[nodiscard]] Command make_filesystem(const std::string& mkfs, const VolumeLayout& volume,
-                                      const std::string& node, unsigned stripes,
-                                      bool over_unfinished);
+                                      const std::string& node, unsigned stripes);
 
 /// "mkfs.xfs"
 [[nodiscard]] std::string mkfs_name(Filesystem filesystem);

@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::uint64_t block = 4096; ///< whole sectors, whatever their size
 constexpr std::uint64_t end_part = 1 << 20;
+/// LVM's labels and metadata, and the MiB behind, with which the first volume begins: what a
+/// partition table of before put there is wiped with it.
+constexpr std::uint64_t start_part = 2 << 20;
 constexpr Duration partitions_limit = std::chrono::seconds(10);
 constexpr Duration try_again_after = std::chrono::milliseconds(200);
 
@@ -54,21 +57,21 @@ std::expected<void, Failure> drop_partitions(const Machine& machine, const std::
 
 std::vector<Extent> extents_of(const WipeDisk& step) {
     const std::uint64_t size = step.disk.size;
-    if (size <= 2 * end_part) return {{0, size}};
+    if (size <= start_part + end_part) return {{0, size}};
 
     std::vector<Extent> extents;
     const std::uint64_t tail = (size - end_part) / block * block;
     // The block with the header of the empty metadata area stays: with the label it says that no
     // group has the disk, and without it that a pvcreate was cut short.
     if (step.content.lvm_empty) {
-        return {{tail, size - tail}, {2 * block, end_part - 2 * block}, {0, block}};
+        return {{tail, size - tail}, {2 * block, start_part - 2 * block}, {0, block}};
     }
     for (const auto& signature : step.content.signatures) {
-        if (signature.offset < end_part || signature.offset >= tail) continue;
+        if (signature.offset < start_part || signature.offset >= tail) continue;
         extents.push_back({signature.offset / block * block, block});
     }
     extents.push_back({tail, size - tail});
-    extents.push_back({block, end_part - block});
+    extents.push_back({block, start_part - block});
     extents.push_back({0, block}); // the superblock of an ext, at 1024
     return extents;
 }

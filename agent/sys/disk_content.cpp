@@ -55,14 +55,12 @@ Result<DiskContent> with_remains(DiskContent content, const BlockSource& source)
             return fail(empty.error());
         }
         content.lvm_empty = *empty;
-    } else if (type == "xfs" || type == "ext3" || type == "ext4") {
+    } else if (type == "ext3" || type == "ext4") {
         auto first = read_beginning(source, superblock);
         if (!first) {
             return fail(std::move(first.error()));
         }
-        const Ends beginning{std::move(*first), false};
-        content.unfinished = type == "xfs" && is_cut_short_mkfs_xfs(beginning);
-        content.preformatted = type != "xfs" && is_empty_ext(beginning);
+        content.preformatted = is_empty_ext({std::move(*first), false});
     }
     return content;
 }

@@ -71,7 +71,6 @@ Result<Json> do_content(const Json& argument) {
     return Json{{"signatures", list},
                 {"zeroed", content->zeroed},
                 {"lvm_remains", content->lvm_remains},
-                {"unfinished", content->unfinished},
                 {"lvm_empty", content->lvm_empty},
                 {"preformatted", content->preformatted}};
 }
@@ -101,7 +100,7 @@ Result<Json> do_identify(const Json& argument) {
 }
 
 Result<Json> do_space(const Json& argument) {
-    struct statvfs status{};
+    struct statvfs status {};
     if (::statvfs(argument.at("path").get<std::string>().c_str(), &status) != 0) {
         return fail_errno(errno, "statvfs");
     }
@@ -115,7 +114,7 @@ Result<Json> do_space(const Json& argument) {
 Result<Json> do_folder(const Json& argument) {
     constexpr std::size_t kMostEntries = 1024;
     const auto path = argument.at("path").get<std::string>();
-    struct stat status{};
+    struct stat status {};
     if (::stat(path.c_str(), &status) != 0) {
         return fail_errno(errno, "stat");
     }
@@ -165,7 +164,6 @@ DiskContent to_content(const Json& answer) {
     DiskContent content;
     content.zeroed = answer.at("zeroed").get<bool>();
     content.lvm_remains = answer.at("lvm_remains").get<bool>();
-    content.unfinished = answer.at("unfinished").get<bool>();
     content.lvm_empty = answer.at("lvm_empty").get<bool>();
     content.preformatted = answer.at("preformatted").get<bool>();
     for (const auto& one : answer.at("signatures")) {
@@ -213,7 +211,7 @@ class LinuxKernel : public Kernel {
 
     [[nodiscard]] Result<DeviceNumber> block_device(std::string_view node) override {
         const std::string path(node);
-        struct stat status{};
+        struct stat status {};
         // Not isolated: nodes are in /dev, which is memory (devtmpfs), and stat does not ask the
         // device.
         if (::stat(path.c_str(), &status) != 0) {

@@ -32,9 +32,6 @@ struct DiskContent {
     /// leaves that, or a wipe of a label (4608 to 8192 may hold what is left of a removed group);
     /// no group is on such a disk. But for this both ends are zero.
     bool lvm_remains = false;
-    /// The one signature is XFS and its sb_inprogress (byte 126) is 1: mkfs.xfs sets it first and
-    /// clears it last, so this one was cut short.
-    bool unfinished = false;
     /// The one signature is an LVM label whose metadata area holds no group: none was ever written
     /// there, or it was removed. The label may still say "in use", where a vgcreate was cut short.
     bool lvm_empty = false;

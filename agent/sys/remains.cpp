@@ -69,10 +69,4 @@ bool is_empty_ext(const Ends& ends) {
            free_inodes == inodes - kFirstInode;
 }
 
-bool is_cut_short_mkfs_xfs(const Ends& ends) {
-    constexpr std::size_t kInProgress = 126; // of struct xfs_dsb
-    return ends.first.starts_with("XFSB") && ends.first.size() > kInProgress &&
-           ends.first[kInProgress] == 1;
-}
-
 } // namespace muster

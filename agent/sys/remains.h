@@ -14,7 +14,4 @@ namespace muster {
 /// See DiskContent::preformatted: the fields of struct ext4_super_block that say so.
 [[nodiscard]] bool is_empty_ext(const Ends& ends);
 
-/// See DiskContent::unfinished: sb_inprogress of the XFS superblock at the disk's beginning.
-[[nodiscard]] bool is_cut_short_mkfs_xfs(const Ends& ends);
-
 } // namespace muster

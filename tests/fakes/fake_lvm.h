@@ -120,7 +120,7 @@ class FakeLvm : public CommandRunner {
             }
             if (word == "--yes" || word == "--nosuffix" || word == "--ignoreactivationskip") {
                 words.flags.insert(word);
-            } else if (word == "--addtag") {
+            } else if (word == "--addtag" || word == "--deltag") {
                 words.tags.push_back(argv.at(++i));
             } else {
                 REQUIRE_THAT(word, Catch::StartsWith("-"));
@@ -145,6 +145,8 @@ class FakeLvm : public CommandRunner {
         if (verb == "lvcreate") return create_volume(words);
         if (verb == "vgchange") return activate(words);
         if (verb == "vgremove") return remove_group(words);
+        if (verb == "lvremove") return remove_volume(words);
+        if (verb == "lvchange") return remove_tag(words);
         FAIL("FakeLvm: " << verb);
         return {};
     }
@@ -230,6 +232,8 @@ class FakeLvm : public CommandRunner {
         for (auto& volume : group->volumes)
             machine_.effect({}, "deactivate", [&] { volume.minor.reset(); });
         if (fault_ == Fault::half) return said(5, "  Killed half way.\n");
+        for (const auto& volume : group->volumes)
+            leave_beneath(*group, volume);
         for (const auto& name : on) {
             machine_.effect({name}, "area emptied", [&] {
                 machine_.disks.at(name).content.lvm_empty = true;
@@ -241,6 +245,55 @@ class FakeLvm : public CommandRunner {
         }
         for (const auto& name : on)
             machine_.effect({name}, "not in use", [&] { machine_.disks.at(name).in_use = false; });
+        return said(0);
+    }
+
+    /// "GROUP/VOLUME"
+    FakeMachine::Volume* find_volume(const Words& words, const std::string& both,
+                                     FakeMachine::Group*& group) {
+        const auto slash = both.find('/');
+        REQUIRE(slash != std::string::npos);
+        group = find(words, both.substr(0, slash));
+        if (group == nullptr) return nullptr;
+        const auto volume =
+            std::ranges::find(group->volumes, both.substr(slash + 1), &FakeMachine::Volume::name);
+        return volume == group->volumes.end() ? nullptr : &*volume;
+    }
+
+    /// What a volume carried lies there for the next one.
+    void leave_beneath(const FakeMachine::Group& group, const FakeMachine::Volume& volume) {
+        const auto on = machine_.disks_of(group);
+        if (!on.empty() && !volume.content.signatures.empty())
+            machine_.disks.at(on.front()).beneath = volume.content;
+    }
+
+    CommandOutput remove_volume(const Words& words) {
+        FakeMachine::Group* group = nullptr;
+        auto* volume = find_volume(words, words.rest.at(0), group);
+        if (volume == nullptr) return said(5, "  Failed to find logical volume.\n");
+        REQUIRE(words.flags.contains("--yes"));
+        if (!volume->mounts.empty()) return said(5, "  contains a filesystem in use.\n");
+        if (volume->minor) machine_.effect({}, "deactivate", [&] { volume->minor.reset(); });
+        if (fault_ == Fault::half) return said(5, "  Killed half way.\n");
+        machine_.effect(machine_.disks_of(*group), "volume removed", [&] {
+            leave_beneath(*group, *volume);
+            std::erase_if(group->volumes, [&](const auto& one) { return &one == volume; });
+        });
+        return said(0);
+    }
+
+    CommandOutput remove_tag(const Words& words) {
+        for (const auto& one : words.rest) {
+            FakeMachine::Group* group = nullptr;
+            auto* volume = find_volume(words, one, group);
+            if (volume == nullptr) return said(5, "  Failed to find logical volume.\n");
+            if (fault_ == Fault::half && &one == &words.rest.back())
+                return said(5, "  Killed half way.\n");
+            machine_.effect(machine_.disks_of(*group), "finished", [&] {
+                for (const auto& tag : words.tags)
+                    std::erase(volume->tags, tag);
+            });
+        }
         return said(0);
     }
 
@@ -294,11 +347,12 @@ class FakeLvm : public CommandRunner {
                                       .uuid = uuid(),
                                       .extents = size,
                                       .stripes = static_cast<unsigned>(stripes),
+                                      .content = machine_.disks.at(on.front()).beneath,
                                       .tags = words.tags});
         });
         if (fault_ == Fault::half) return said(5, "  Failed to activate new LV.\n");
         machine_.effect({}, "activate", [&] { group->volumes.back().minor = free_minor(); });
-        machine_.effect(on, "wipe", [&] { group->volumes.back().content.zeroed = true; });
+        machine_.effect(on, "wipe", [&] { group->volumes.back().content = {.zeroed = true}; });
         return said(0);
     }
 
@@ -315,10 +369,11 @@ class FakeLvm : public CommandRunner {
 
     CommandOutput make_filesystem(const std::vector<std::string>& argv) {
         const bool xfs = argv[0].ends_with("xfs");
-        const bool force = std::ranges::find(argv, xfs ? "-f" : "-F") != argv.end();
+        CHECK(std::ranges::find(argv, xfs ? "-f" : "-F") == argv.end());
         auto* volume = machine_.active(argv.back());
         if (volume == nullptr) return said(1, argv.back() + ": No such file or directory\n");
-        if (!volume->content.signatures.empty() && !force) {
+        // mke2fs without a terminal asks nothing.
+        if (xfs && !volume->content.signatures.empty()) {
             return said(1, argv.back() + " appears to contain an existing filesystem.\n");
         }
         std::vector<std::string> on;
@@ -331,13 +386,14 @@ class FakeLvm : public CommandRunner {
         const std::uint64_t offset = xfs ? 0 : 1080;
         if (xfs) {
             machine_.effect(on, "mkfs begins", [&] {
-                volume->content = {.signatures = {{type, "filesystem", "", "", offset}},
-                                   .unfinished = true};
+                volume->content = {.signatures = {{type, "filesystem", "", "", offset}}};
+                volume->mkfs_incomplete = true;
             });
         }
         if (fault_ == Fault::half) return said(1, "mkfs was cut short\n");
         machine_.effect(on, "mkfs", [&] {
             volume->content = {.signatures = {{type, "filesystem", "", "", offset}}};
+            volume->mkfs_incomplete = false;
         });
         return said(0);
     }

@@ -45,6 +45,8 @@ class FakeMachine : public Kernel {
         bool claimed = false;               ///< by somebody who can't be seen
         std::vector<std::string> partitions{};
         std::set<std::uint64_t> zeroed{}; ///< where stretches were zeroed
+        /// What lies where a volume would begin: in the second MiB, which no look at the disk sees.
+        DiskContent beneath{.zeroed = true};
     };
     struct Volume {
         std::string name;
@@ -55,6 +57,7 @@ class FakeMachine : public Kernel {
         DiskContent content{};
         std::vector<std::string> mounts;
         std::vector<std::string> tags{};
+        bool mkfs_incomplete = false; ///< sb_inprogress: no kernel mounts it
     };
     struct Group {
         std::string name;
@@ -144,7 +147,8 @@ class FakeMachine : public Kernel {
         });
         std::erase_if(content.signatures, within);
         disk.zeroed.insert(offset);
-        if (content.signatures.empty()) content.preformatted = content.unfinished = false;
+        if (content.signatures.empty()) content.preformatted = false;
+        if (offset < (2 << 20) && offset + length >= (2 << 20)) disk.beneath = {.zeroed = true};
         const auto tail = disk.spec.size - (1 << 20);
         if (label) {
             // What a group had there is in the rest of the metadata area, and its data at the end.
@@ -306,8 +310,8 @@ class FakeMachine : public Kernel {
         auto* volume = active(request.source);
         if (volume == nullptr) return fail(Errc::absent, request.source + ": no such node");
         const auto& found = volume->content.signatures;
-        if (found.size() != 1 || found.front().type != request.filesystem ||
-            volume->content.unfinished) {
+        if (std::ranges::find(found, request.filesystem, &Signature::type) == found.end() ||
+            volume->mkfs_incomplete) {
             return fail(Errc::malformed, "wrong fs type, bad option, bad superblock");
         }
         effect({}, "mount", [&] { volume->mounts.push_back(request.target); });

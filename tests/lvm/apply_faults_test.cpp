@@ -8,7 +8,8 @@ namespace {
 
 bool changes(const std::string& call) {
     return call == "vgremove" || call == "/usr/sbin/blkdiscard" || call == "vgcreate" ||
-           call == "lvcreate" || call.starts_with("/usr/sbin/mkfs") || call.starts_with("mount ");
+           call == "lvcreate" || call == "lvremove" || call == "lvchange" ||
+           call.starts_with("/usr/sbin/mkfs") || call.starts_with("mount ");
 }
 
 /// What must come of it when this call goes wrong so; "" where the job can go on.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lvm/apply.h"
+#include "lvm/tool.h"
 #include "probes/block_devices.h"
 #include "probes/ephemeral.h"
 #include "tests/fakes/fake_lvm.h"
@@ -107,8 +108,10 @@ struct Assembly {
             REQUIRE(found != group.volumes.end());
             if (wanted.filesystem == Filesystem::none) continue;
             CHECK(found->mounts == std::vector<std::string>{wanted.mount});
-            CHECK_FALSE(found->content.unfinished);
+            CHECK_FALSE(found->mkfs_incomplete);
+            CHECK(std::ranges::find(found->tags, unfinished_tag) == found->tags.end());
             REQUIRE(found->content.signatures.size() == 1);
+            CHECK(found->content.signatures[0].label.empty()); // of our own making
             CHECK(found->content.signatures[0].type ==
                   (wanted.filesystem == Filesystem::xfs ? "xfs" : "ext4"));
         }

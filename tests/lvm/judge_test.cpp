@@ -17,12 +17,12 @@ Builder carrying(const DiskContent& content) {
 } // namespace
 
 TEST_CASE("judge: blank disks are used: zeros, a cut pvcreate, a label without a group") {
-    CHECK(carrying({.zeroed = true}).steps().size() == 4);
-    CHECK(carrying({.lvm_remains = true}).steps().size() == 4);
+    CHECK(carrying({.zeroed = true}).steps().size() == 5);
+    CHECK(carrying({.lvm_remains = true}).steps().size() == 5);
     Builder orphan;
     orphan.labelled(1);
     orphan.now.lvm.orphans.push_back({.major = 259, .minor = 1});
-    CHECK(orphan.steps().size() == 4);
+    CHECK(orphan.steps().size() == 5);
 }
 
 TEST_CASE("judge: any signature is refused, and named with its label and place") {

@@ -25,7 +25,8 @@ TEST_CASE("plan: blank disks become a group, a volume, a filesystem and a mount"
     CHECK(builder.steps() ==
           Lines{"create the volume group muster on /dev/nvme1n1, /dev/nvme2n1",
                 "create the volume scratch of 100%FREE in muster, striped over 2 disks by 256 KiB",
-                "make xfs on scratch", "mount scratch at /mnt/scratch"});
+                "make xfs on scratch", "mark scratch as finished",
+                "mount scratch at /mnt/scratch"});
     const auto plan = builder.plan();
     CHECK(plan.instance_id == us);
     CHECK(plan.devices == Lines{"/dev/nvme1n1", "/dev/nvme2n1"});
@@ -66,10 +67,10 @@ TEST_CASE("plan: sizes in percent and in bytes, several volumes, one without a f
           Lines{"create the volume group muster on /dev/nvme1n1, /dev/nvme2n1, /dev/nvme3n1, "
                 "/dev/nvme4n1",
                 "create the volume logs of 25%VG in muster, linear", "make xfs on logs",
-                "mount logs at /logs",
                 "create the volume raw of 10737418240b in muster, striped over 4 disks by 256 KiB",
                 "create the volume rest of 100%FREE in muster, striped over 4 disks by 64 KiB",
-                "make ext4 on rest", "mount rest at /rest"});
+                "make ext4 on rest", "mark logs, raw, rest as finished", "mount logs at /logs",
+                "mount rest at /rest"});
 }
 
 TEST_CASE("plan: a finished machine plans nothing") {
@@ -85,12 +86,9 @@ TEST_CASE("plan: ours, after a reboot: activate, look, mount") {
     builder.labelled(2).group();
     builder.volume("scratch", 2);
     CHECK(builder.steps() == Lines{"activate the volume group muster",
-                                   "make xfs on scratch if it turns out to carry nothing",
+                                   "check that scratch carries xfs",
                                    "mount scratch at /mnt/scratch"});
-    const auto plan = builder.plan();
-    CHECK(step<ActivateGroup>(plan, 0).volumes == Lines{"scratch"});
-    CHECK(step<MakeFilesystem>(plan, 1).look_first);
-    CHECK(step<MakeFilesystem>(plan, 1).stripes == 2);
+    CHECK(step<ActivateGroup>(builder.plan(), 0).volumes == Lines{"scratch"});
 }
 
 TEST_CASE("plan: ours, half made") {
@@ -99,21 +97,8 @@ TEST_CASE("plan: ours, half made") {
     SECTION("no volume yet") {
         CHECK(builder.steps() == Lines{"create the volume scratch of 100%FREE in muster, striped "
                                        "over 2 disks by 256 KiB",
-                                       "make xfs on scratch", "mount scratch at /mnt/scratch"});
-    }
-    SECTION("no filesystem: with the volume's own stripes, not those that would be made today") {
-        builder.volume("scratch", 1);
-        builder.active({.zeroed = true});
-        CHECK(builder.steps() == Lines{"make xfs on scratch", "mount scratch at /mnt/scratch"});
-        CHECK(step<MakeFilesystem>(builder.plan(), 0).stripes == 1);
-        CHECK_FALSE(step<MakeFilesystem>(builder.plan(), 0).over_unfinished);
-    }
-    SECTION("an mkfs that was cut short") {
-        builder.volume();
-        builder.active({.signatures = {signature("xfs")}, .unfinished = true});
-        CHECK(builder.steps() == Lines{"make xfs on scratch, where an earlier one was cut short",
+                                       "make xfs on scratch", "mark scratch as finished",
                                        "mount scratch at /mnt/scratch"});
-        CHECK(step<MakeFilesystem>(builder.plan(), 0).over_unfinished);
     }
     SECTION("not mounted") {
         builder.volume();
@@ -124,9 +109,9 @@ TEST_CASE("plan: ours, half made") {
         builder.volume();
         builder.now.layout.volumes.push_back({.name = "new", .mount = "/new"});
         const auto steps = builder.steps();
-        REQUIRE(steps.size() == 6);
+        REQUIRE(steps.size() == 7);
         CHECK(steps[0] == "activate the volume group muster");
-        CHECK(steps[3] == "create the volume new of 100%FREE in muster, striped over 2 disks by "
+        CHECK(steps[2] == "create the volume new of 100%FREE in muster, striped over 2 disks by "
                           "256 KiB");
         CHECK(step<ActivateGroup>(builder.plan(), 0).volumes == Lines{"scratch"});
     }
@@ -142,57 +127,87 @@ TEST_CASE("plan: a volume without a filesystem is only activated") {
     CHECK(builder.steps() == Lines{});
 }
 
-TEST_CASE("plan: the volume carries something else: left as it is") {
-    struct Row {
-        DiskContent content;
-        const char* says;
-    };
-    const auto unfinished = DiskContent{.signatures = {signature("xfs")}, .unfinished = true};
-    for (const auto& [content, says] :
-         {Row{{.signatures = {signature("ext4", "data", 1080)}}, "ext4 \"data\" at offset 1080"},
-          Row{{.signatures = {signature("swap")}}, "swap"},
-          Row{{.signatures = {signature("xfs"), signature("ext4")}}, "xfs"}}) {
-        Builder builder;
-        builder.labelled(2).group();
-        builder.volume();
-        builder.active(content);
-        const auto refusal = builder.refusal();
-        CHECK(refusal.subject == "scratch");
-        CHECK(refusal.reason == "mount-failed");
-        CHECK_THAT(refusal.message, Contains(says) && Contains("wants xfs"));
+TEST_CASE("plan: an unfinished volume is made anew, whatever lies on it") {
+    const Lines anew{"remove the volume scratch from muster: it was never finished",
+                     "create the volume scratch of 100%FREE in muster, striped over 2 disks by "
+                     "256 KiB",
+                     "make xfs on scratch", "mark scratch as finished",
+                     "mount scratch at /mnt/scratch"};
+    Builder builder;
+    builder.labelled(2).group();
+    for (const auto made_for : {Filesystem::xfs, Filesystem::ext4, Filesystem::none}) {
+        builder.now.lvm.groups.back().logical.clear();
+        builder.volume("scratch", 1, made_for).unfinished();
+        CHECK(builder.steps() == anew);
     }
-    VolumeLayout ext4{.name = "scratch", .filesystem = Filesystem::ext4};
-    CHECK_FALSE(filesystem_needed(unfinished, ext4, false)); // somebody's XFS, not ours
-    CHECK(filesystem_needed(unfinished, VolumeLayout{}, false) ==
-          FilesystemNeed::make_over_unfinished);
-    CHECK(filesystem_needed(xfs, VolumeLayout{}, false) == FilesystemNeed::none);
-    CHECK(filesystem_needed({}, VolumeLayout{}, false) == FilesystemNeed::make);
-}
-
-TEST_CASE("plan: a volume for raw data never gets a filesystem") {
-    for (const bool tagged : {true, false}) {
-        for (const bool zeroed : {true, false}) {
-            Builder builder;
-            builder.labelled(2).group();
-            builder.volume("scratch", 2, Filesystem::none);
-            if (!tagged) builder.now.lvm.groups.back().logical.back().tags.clear();
-            SECTION(fmt::format("active, tagged {}, zeros at both ends {}", tagged, zeroed)) {
-                builder.active({.zeroed = zeroed});
-                const auto refusal = builder.refusal();
-                CHECK(refusal.subject == "scratch");
-                CHECK(refusal.reason == "mount-failed");
-                CHECK_THAT(refusal.message, Contains("without a filesystem and may hold data"));
-            }
-            SECTION(fmt::format("not active, tagged {}, zeros at both ends {}", tagged, zeroed)) {
-                const auto plan = make_plan(builder.now); // looks when it is
-                REQUIRE(plan.steps.size() == 3);
-                CHECK(std::get<MakeFilesystem>(plan.steps[1]).maybe_raw);
-            }
+    SECTION("active") {
+        auto& volume = builder.active({.zeroed = true});
+        for (const auto& content :
+             {DiskContent{}, xfs, DiskContent{.signatures = {signature("swap")}}}) {
+            volume.content = content;
+            CHECK(builder.steps() == anew);
         }
     }
-    CHECK_FALSE(filesystem_needed({.zeroed = true}, VolumeLayout{}, true));
-    CHECK(filesystem_needed({.signatures = {signature("xfs")}}, VolumeLayout{}, true) ==
-          FilesystemNeed::none);
+    SECTION("but not while it is mounted") {
+        builder.active(xfs, {"/srv"});
+        CHECK(builder.refusal().reason == "mount-failed");
+        CHECK_THAT(builder.refusal().message, Contains("is mounted at /srv"));
+    }
+    SECTION("a finished one beside it stays") {
+        builder.volume("kept").now.layout.volumes.push_back({.name = "kept", .mount = "/kept"});
+        const auto steps = builder.steps();
+        REQUIRE(steps.size() == 8);
+        CHECK(steps[0] == anew[0]);
+        CHECK(steps[1] == "activate the volume group muster");
+        CHECK(step<ActivateGroup>(builder.plan(), 1).volumes == Lines{"kept"});
+        CHECK(steps[4] == "check that kept carries xfs");
+        CHECK(steps[5] == "mark scratch as finished");
+    }
+    SECTION("one that the configuration does not have stays, too") {
+        builder.layout().name = "other";
+        CHECK(builder.steps()[0] == "create the volume other of 100%FREE in muster, striped over "
+                                    "2 disks by 256 KiB");
+    }
+}
+
+TEST_CASE("plan: a finished volume without its filesystem: nothing is formatted over it") {
+    struct Row {
+        DiskContent content;
+        const char* reason;
+        const char* says;
+    };
+    for (const auto made_for : {Filesystem::xfs, Filesystem::none}) {
+        for (const auto& [content, reason, says] :
+             {Row{{.signatures = {signature("ext4", "data", 1080)}},
+                  "mount-failed",
+                  "ext4 \"data\" at offset 1080"},
+              Row{{.signatures = {signature("swap")}}, "mount-failed", "swap"},
+              Row{{.signatures = {signature("xfs", "", 4096)}}, "mount-failed", "xfs at offset"},
+              Row{{.zeroed = true}, "assembly-failed", "no filesystem"},
+              Row{{}, "assembly-failed", "no filesystem"}}) {
+            Builder builder;
+            builder.labelled(2).group();
+            builder.volume("scratch", 2, made_for);
+            builder.active(content);
+            const auto refusal = builder.refusal();
+            CHECK(refusal.subject == "scratch");
+            CHECK(refusal.reason == reason);
+            CHECK_THAT(refusal.message, Contains(says) && Contains("wants xfs") &&
+                                            Contains("`lvremove muster/scratch`"));
+        }
+    }
+}
+
+TEST_CASE("plan: the filesystem where it belongs suffices, whatever stands beside it") {
+    Builder builder;
+    builder.labelled(2).group();
+    builder.volume();
+    const Signature md{"linux_raid_member", "raid", "", "", 1000 << 20};
+    auto& volume = builder.active({.signatures = {md, signature("xfs")}});
+    CHECK(builder.steps() == Lines{"mount scratch at /mnt/scratch"});
+    builder.layout().filesystem = Filesystem::ext4;
+    volume.content = {.signatures = {signature("ext4", "", 1080), md}};
+    CHECK(builder.steps() == Lines{"mount scratch at /mnt/scratch"});
 }
 
 TEST_CASE("plan: a disk of the group is missing") {
@@ -304,7 +319,7 @@ TEST_CASE("plan: a group with a disk missing is rebuilt where the configuration 
     builder.now.layout.on_partial = PartialGroup::rebuild;
     SECTION("with all disks that are here") {
         const auto steps = builder.steps();
-        REQUIRE(steps.size() == 5);
+        REQUIRE(steps.size() == 6);
         CHECK(steps[0] ==
               "give up what is left of the volume group muster: the volume group muster "
               "has 3 disks, of which 2 are here and usable (ephemeral.on_partial is "
@@ -383,7 +398,7 @@ TEST_CASE("plan: the group's name is taken where LVM is not let look") {
     }
     SECTION("by nobody") {
         builder.now.elsewhere = {{"/dev/nvme9n1p2", "data"}};
-        CHECK(builder.steps().size() == 4);
+        CHECK(builder.steps().size() == 5);
     }
 }
 
@@ -391,7 +406,7 @@ TEST_CASE("plan: disks of different sizes are used, and what striping leaves is 
     Builder builder;
     builder.disks(2);
     builder.now.candidates[1].disk.size *= 2;
-    CHECK(builder.steps().size() == 4);
+    CHECK(builder.steps().size() == 5);
     REQUIRE(builder.plan().notes.size() == 1);
     CHECK_THAT(builder.plan().notes[0], Contains("the disks differ in size (/dev/nvme1n1 has"));
     builder.layout().layout = Layout::linear;
@@ -404,13 +419,13 @@ TEST_CASE("plan: what may go is wiped first, each disk with what is on it and wh
     builder.now.candidates[1].disk.partitions = {"nvme2n1p1"};
     builder.now.layout.on_foreign_data = ForeignData::wipe;
     const auto steps = builder.steps();
-    REQUIRE(steps.size() == 5);
+    REQUIRE(steps.size() == 6);
     CHECK(steps[0] == "wipe /dev/nvme2n1: /dev/nvme2n1 is partitioned (nvme2n1p1): found xfs "
                       "\"precious\" at offset 0 (ephemeral.on_foreign_data is \"wipe\")");
     const auto plan = builder.plan();
     CHECK(commands_of(plan, plan.steps[0]) ==
           Lines{"blkdiscard --zeroout --offset 1072693248 --length 1048576 /dev/nvme2n1",
-                "blkdiscard --zeroout --offset 4096 --length 1044480 /dev/nvme2n1",
+                "blkdiscard --zeroout --offset 4096 --length 2093056 /dev/nvme2n1",
                 "blkdiscard --zeroout --offset 0 --length 4096 /dev/nvme2n1",
                 "blockdev --rereadpt /dev/nvme2n1"});
 }

@@ -102,6 +102,7 @@ class RandomMachine {
             swapped_.insert(name);
         }
         if (chance(0.04 * spice_)) spoilt_.insert(name);
+        if (chance(0.3)) disk.beneath = {.signatures = {{"xfs", "filesystem", "payroll", "", 0}}};
     }
 
     void add_group() {
@@ -125,6 +126,7 @@ class RandomMachine {
                                      .uuid = "u",
                                      .extents = 10,
                                      .content = any_content()});
+            if (chance(0.3)) group.volumes[0].tags.emplace_back(unfinished_tag);
             if (chance(0.5)) {
                 group.volumes[0].minor = static_cast<unsigned>(job.machine.groups.size());
             }
@@ -228,10 +230,41 @@ class RandomMachine {
     std::set<std::string> spoilt_;
 };
 
+/// What lies on finished volumes, by their uuids.
+std::map<std::string, DiskContent> finished_volumes(const FakeMachine& machine) {
+    std::map<std::string, DiskContent> found;
+    for (const auto& group : machine.groups) {
+        for (const auto& volume : group.volumes) {
+            const bool finished =
+                std::ranges::find(volume.tags, unfinished_tag) == volume.tags.end();
+            if (finished) found[group.uuid + volume.uuid] = volume.content;
+        }
+    }
+    return found;
+}
+
+/// A finished volume goes with its group or stays as it is; and what an earlier owner left where a
+/// volume begins is never mounted.
+void check_volumes(const FakeMachine& machine,
+                   const std::map<std::string, DiskContent>& finished_before) {
+    for (const auto& [uuid, content] : finished_volumes(machine)) {
+        const auto before = finished_before.find(uuid);
+        if (before != finished_before.end()) REQUIRE(before->second == content);
+    }
+    for (const auto& group : machine.groups) {
+        for (const auto& volume : group.volumes) {
+            if (volume.mounts.empty()) continue;
+            for (const auto& signature : volume.content.signatures)
+                REQUIRE(signature.label != "payroll");
+        }
+    }
+}
+
 /// What became of a machine: "ready", "cut", or the reason.
 std::string try_machine(std::uint64_t seed) {
     INFO("MUSTER_SEED=" << seed);
     RandomMachine machine(seed);
+    const auto finished_before = finished_volumes(machine.job.machine);
     std::string end = "cut";
     try {
         const auto done = machine.job.run();
@@ -244,6 +277,12 @@ std::string try_machine(std::uint64_t seed) {
         INFO("wrote \"" << writes[i].what << "\" to " << writes[i].disk);
         REQUIRE(machine.permitted.contains(writes[i].disk));
         if (i >= machine.writes_before) REQUIRE(writes[i].disk != machine.exchanged);
+    }
+    check_volumes(machine.job.machine, finished_before);
+    if (end == "cut") { // the next boot
+        machine.job.machine.reboot();
+        static_cast<void>(machine.job.run());
+        check_volumes(machine.job.machine, finished_before);
     }
     return end;
 }

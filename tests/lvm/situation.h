@@ -57,6 +57,11 @@ struct Builder {
             {.name = name, .stripes = stripes, .tags = {filesystem_tag(made_for)}});
         return *this;
     }
+    /// The volume was made last, and never finished.
+    Builder& unfinished() {
+        now.lvm.groups.back().logical.back().tags.emplace_back(unfinished_tag);
+        return *this;
+    }
     ActiveVolume& active(const DiskContent& content, std::vector<std::string> mounts = {},
                          const std::string& name = "muster-scratch") {
         ActiveVolume volume{.node = fmt::format("/dev/dm-{}", now.active.size()),

@@ -19,8 +19,20 @@ inline void carry(Assembly& job, const std::string& disk, std::vector<Signature>
     job.machine.disks.at(disk).content = {.signatures = std::move(signatures)};
 }
 
+/// A stranger's filesystem, whole, where the first volume will begin.
+inline void leave_payroll(Assembly& job) {
+    for (auto& [name, disk] : job.machine.disks)
+        disk.beneath = {.signatures = {{"xfs", "filesystem", "payroll", "", 0}}};
+}
+
 inline const Start starts[] = {
     {"blank", [](Assembly&) {}},
+    {"blank, with a filesystem where the volume will begin", leave_payroll},
+    {"several volumes, with a filesystem where each will begin",
+     [](Assembly& job) {
+         job.layout = layouts()[1];
+         leave_payroll(job);
+     }},
     {"an old LVM", [](Assembly& job) { job.lvm.version = "2.02.187"; }},
     {"several volumes", [](Assembly& job) { job.layout = layouts()[1]; }},
     {"foreign data, to be wiped",
@@ -31,6 +43,7 @@ inline const Start starts[] = {
                {{"PMBR", "partition table", "", "", 510},
                 {"gpt", "partition table", "", "", 512},
                 {"gpt", "partition table", "", "", size - 512}});
+         leave_payroll(job); // in its first partition
          job.machine.add_partition("nvme1n1", "nvme1n1p1", {259, 100});
          carry(job, "nvme2n1",
                {{"crypto_LUKS", "crypto", "", "", 0}, {"crypto_LUKS", "crypto", "", "", 4 << 20}});
@@ -64,6 +77,7 @@ inline const Start starts[] = {
          group.pvs.emplace_back("gone");
          group.volumes.push_back(
              {.name = "scratch", .uuid = "u", .extents = 10, .minor = 0, .tags = {}});
+         group.volumes.back().content = {.signatures = {{"xfs", "filesystem", "payroll", "", 0}}};
      }},
 };
 

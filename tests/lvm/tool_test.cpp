@@ -59,29 +59,32 @@ TEST_CASE("tool: every command, word for word") {
          true},
         {create_volume(tool, "muster", two, xfs, "100%FREE", 2),
          "/sbin/lvm lvcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --yes --wipesignatures y --zero "
-         "y --addtag muster.filesystem=xfs --name scratch --extents 100%FREE --stripes 2 "
+         "y --addtag muster.filesystem=xfs --addtag muster.unfinished --name scratch --extents "
+         "100%FREE --stripes 2 "
          "--stripesize 256k -- muster",
          true},
         {create_volume(tool, "muster", two, xfs, "1073741824b", 1),
          "/sbin/lvm lvcreate C --devices /dev/nvme1n1,/dev/nvme2n1 --yes --wipesignatures y --zero "
-         "y --addtag muster.filesystem=xfs --name scratch --size 1073741824b -- muster",
+         "y --addtag muster.filesystem=xfs --addtag muster.unfinished --name scratch --size "
+         "1073741824b -- muster",
+         true},
+        {remove_volume(tool, "muster", two, "scratch"),
+         "/sbin/lvm lvremove C --devices /dev/nvme1n1,/dev/nvme2n1 --yes -- muster/scratch", true},
+        {finish_volumes(tool, "muster", two, {"scratch", "logs"}),
+         "/sbin/lvm lvchange C --devices /dev/nvme1n1,/dev/nvme2n1 --deltag muster.unfinished -- "
+         "muster/scratch muster/logs",
          true},
         {activate_group(tool, "muster", two),
          "/sbin/lvm vgchange C --devices /dev/nvme1n1,/dev/nvme2n1 --activate y -- muster", false},
-        {make_filesystem("/sbin/mkfs.xfs", xfs, "/dev/dm-0", 2, false),
+        {make_filesystem("/sbin/mkfs.xfs", xfs, "/dev/dm-0", 2),
          "/sbin/mkfs.xfs -q -K -L scratch -d su=256k,sw=2 -l su=4k /dev/dm-0", true},
-        {make_filesystem("/sbin/mkfs.xfs", xfs, "/dev/dm-0", 1, false),
+        {make_filesystem("/sbin/mkfs.xfs", xfs, "/dev/dm-0", 1),
          "/sbin/mkfs.xfs -q -K -L scratch /dev/dm-0", true},
-        {make_filesystem("/sbin/mkfs.xfs", xfs, "/dev/dm-0", 1, true),
-         "/sbin/mkfs.xfs -q -K -L scratch -f /dev/dm-0", true},
-        {make_filesystem("/sbin/mkfs.xfs", wide, "/dev/dm-0", 3, false),
+        {make_filesystem("/sbin/mkfs.xfs", wide, "/dev/dm-0", 3),
          "/sbin/mkfs.xfs -q -K -L a-name-of-se -d su=512k,sw=3 -l su=4k /dev/dm-0", true},
-        {make_filesystem("/sbin/mkfs.ext4", ext4, "/dev/dm-0", 4, false),
+        {make_filesystem("/sbin/mkfs.ext4", ext4, "/dev/dm-0", 4),
          "/sbin/mkfs.ext4 -q -L scratch -b 4096 -E "
          "nodiscard,lazy_itable_init=1,stride=16,stripe_width=64 /dev/dm-0",
-         true},
-        {make_filesystem("/sbin/mkfs.ext4", ext4, "/dev/dm-0", 1, true),
-         "/sbin/mkfs.ext4 -q -L scratch -b 4096 -E nodiscard,lazy_itable_init=1 -F /dev/dm-0",
          true},
     };
     for (const auto& row : table) {
@@ -115,8 +118,9 @@ TEST_CASE("tool: an LVM before 2.03.12: a filter for --devices, a flag for --set
               " --addtag muster -- muster /dev/nvme1n1 /dev/nvme2n1");
     CHECK(line(create_volume(old, "muster", two, xfs, "100%FREE", 1)) ==
           start + "lvcreate --config " + config +
-              " --yes --wipesignatures y --zero y --addtag muster.filesystem=xfs --name scratch "
-              "--setactivationskip y --ignoreactivationskip --extents 100%FREE -- muster");
+              " --yes --wipesignatures y --zero y --addtag muster.filesystem=xfs "
+              "--addtag muster.unfinished --name scratch --setactivationskip y "
+              "--ignoreactivationskip --extents 100%FREE -- muster");
     CHECK(line(activate_group(old, "muster", two)) ==
           start + "vgchange --config " + config + " --activate y --ignoreactivationskip -- muster");
     CHECK(line(remove_group(old, "muster", two)) ==
@@ -158,9 +162,9 @@ TEST_CASE("tool: what no command may have") {
         CHECK_FALSE(has(command, "--force"));
     }
     for (const unsigned stripes : {1U, 2U, 24U}) {
-        CHECK_FALSE(has(make_filesystem("mkfs.xfs", xfs, "/dev/dm-0", stripes, false), "-f"));
-        CHECK(has(make_filesystem("mkfs.xfs", xfs, "/dev/dm-0", stripes, false), "-K"));
-        const auto made = make_filesystem("mkfs.ext4", ext4, "/dev/dm-0", stripes, false);
+        CHECK_FALSE(has(make_filesystem("mkfs.xfs", xfs, "/dev/dm-0", stripes), "-f"));
+        CHECK(has(make_filesystem("mkfs.xfs", xfs, "/dev/dm-0", stripes), "-K"));
+        const auto made = make_filesystem("mkfs.ext4", ext4, "/dev/dm-0", stripes);
         CHECK_FALSE(has(made, "-F"));
         CHECK(std::ranges::any_of(made.argv,
                                   [](const auto& word) { return word.starts_with("nodiscard"); }));

@@ -33,20 +33,21 @@ const DiskContent foreign_ext4{.signatures = {{"ext4", "filesystem", "", "", 108
 
 } // namespace
 
-TEST_CASE("wipe: both ends, and where else a signature is; the first block last") {
+TEST_CASE("wipe: the end, the first two MiB (where a volume begins), and where else a signature "
+          "is; the first block last") {
     CHECK(extents_of(wipe_of(100 * MiB)) ==
-          Extents{{99 * MiB, MiB}, {4096, MiB - 4096}, {0, 4096}});
+          Extents{{99 * MiB, MiB}, {4096, 2 * MiB - 4096}, {0, 4096}});
     const Signature second{"crypto_LUKS", "crypto", "", "", 2 * MiB + 5000};
     CHECK(extents_of(wipe_of(100 * MiB, {.signatures = {second}})) ==
-          Extents{{2 * MiB + 4096, 4096}, {99 * MiB, MiB}, {4096, MiB - 4096}, {0, 4096}});
+          Extents{{2 * MiB + 4096, 4096}, {99 * MiB, MiB}, {4096, 2 * MiB - 4096}, {0, 4096}});
     // Its last MiB begins within a block: whole blocks, for disks with sectors of 4096 bytes.
     CHECK(extents_of(wipe_of(100 * MiB + 512))[0] == Extent{99 * MiB, MiB + 512});
-    CHECK(extents_of(wipe_of(2 * MiB)) == Extents{{0, 2 * MiB}});
+    CHECK(extents_of(wipe_of(3 * MiB)) == Extents{{0, 3 * MiB}});
 }
 
 TEST_CASE("wipe: of a label without a group the metadata area's header stays to the end") {
     CHECK(extents_of(wipe_of(100 * MiB, {.lvm_empty = true})) ==
-          Extents{{99 * MiB, MiB}, {8192, MiB - 8192}, {0, 4096}});
+          Extents{{99 * MiB, MiB}, {8192, 2 * MiB - 8192}, {0, 4096}});
 }
 
 TEST_CASE("wipe: not what was not seen when the plan was made") {

@@ -85,7 +85,7 @@ metronome() {
 # slowness: how many times as slow this machine is just now, in hundredths, into $slowness.
 slowness() {
     slowness=100
-    read -r slowness </run/pace 2>/dev/null
+    read -r slowness 2>/dev/null </run/pace
     ((slowness >= 100)) || slowness=100
 }
 

@@ -1,4 +1,4 @@
-# The power goes at a random moment of an assembly, from four starts; the next boot ends ready, always,
+# The power goes at a random moment of an assembly, from five starts; the next boot ends ready, always,
 # and the volume that is not ours is as it was.
 #: disks 3
 #: ebs 1
@@ -7,11 +7,11 @@
 #: soak cuts=40,time=200
 #: boot cut=0.3-6 x$cuts
 #: boot
-starts=(blank foreign partial labels)
+starts=(stranger partial blank foreign labels)
 use() { # use START: its configuration
     local more=
     case $1 in
-    foreign) more=', "on_foreign_data": "wipe"' ;;
+    foreign | stranger) more=', "on_foreign_data": "wipe"' ;;
     partial) more=', "on_partial": "rebuild"' ;;
     esac
     configure "{ \"ephemeral\": { \"expect\": 3, \"deadline\": \"1s\" $more } }"
@@ -19,6 +19,12 @@ use() { # use START: its configuration
 prepare() {
     blank_disks
     case $1 in
+    stranger) # whole, where the first stripe of our volume begins
+        printf 'label: gpt\nstart=2048\n' | sfdisk -q --no-reread --no-tell-kernel /dev/loop0
+        losetup --offset 1M /dev/loop5 /dev/loop0
+        mkfs.xfs -q -f -L payroll /dev/loop5
+        losetup -d /dev/loop5
+        ;;
     foreign)
         mkfs.ext4 -q /dev/loop0
         printf 'label: gpt\n,\n' | sfdisk -q --no-reread --no-tell-kernel /dev/loop1
@@ -52,6 +58,8 @@ else
     say "seed $SEED, boot $BOOT, the cut one was from: $before; found: $(lsblk -rno NAME,FSTYPE | grep loop[0-2] | tr '\n' ' ')"
     check_status "cut from $before: ready" 0 "$MUSTER" run >/run/log 2>&1 || tail -n 20 /run/log
     expect_match "mounted" "/mnt/scratch xfs rw" "$(cat /proc/mounts)"
+    expect_equal "with a filesystem of its own" scratch "$(blkid -p -o value -s LABEL /dev/mapper/muster-scratch)"
+    expect_equal "finished" "" "$(lvs --noheadings -o lv_tags muster | grep unfinished)"
     expect_equal "striped over three" 3 "$(dmsetup table muster-scratch | awk '{ print $4 }')"
     expect_equal "the volume that is not ours" "$(cat "$WORK/ebs.hash")" "$(hash_disks loop3)"
     check "the filesystem is whole" sh -c 'umount /mnt/scratch && xfs_repair -n /dev/mapper/muster-scratch'

@@ -22,6 +22,21 @@ row "another instance's" ""
 vgcreate -q --addtag muster --addtag muster.instance=i-0fffffffffffffff0 muster /dev/loop0 /dev/loop1
 refused ephemeral-foreign-data "another instance .*i-0fffffffffffffff0"
 
+row "ours, finished, and its superblock is gone" ""
+assemble
+umount /mnt/scratch
+dd if=/dev/zero of=/dev/muster/scratch bs=4096 count=1 conv=notrunc,fsync oflag=direct status=none
+refused assembly-failed "finished volume scratch carries no filesystem.*lvremove muster/scratch"
+ROW+=", not active"
+vgchange -q -an muster
+before=$(hash_disks $EPHEMERAL)
+check_status "$ROW: failed" 1 "$MUSTER" run >/dev/null 2>&1
+expect_equal "$ROW: the reason" assembly-failed "$(query "$REPORT" 'it["reason"]["code"]')"
+expect_match "$ROW: what it says" "lvremove muster/scratch" "$(because)"
+expect_equal "$ROW: every byte is as before" "$before" "$(hash_disks $EPHEMERAL)"
+lvremove -q -y muster/scratch
+becomes_ready
+
 row "ours, exported" ""
 assemble
 umount /mnt/scratch

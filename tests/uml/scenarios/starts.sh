@@ -31,10 +31,19 @@ vgchange -q -an muster
 becomes_ready
 check "$ROW: the data is there" test -s /mnt/scratch/kept
 
-ROW="ours, without its filesystem"
+ROW="ours, with a signature of md at its end"
 umount /mnt/scratch
-wipefs -q -a /dev/muster/scratch
+mdadm --create /dev/md9 --run --force --level=1 --metadata=1.0 --raid-devices=1 /dev/muster/scratch </dev/null >/dev/null 2>&1
+wait_for mdadm --stop /dev/md9 || fail "$ROW: the array is stopped"
+expect_match "$ROW: it is there" 'TYPE="linux_raid_member"' "$(blkid -p /dev/mapper/muster-scratch 2>&1)"
 becomes_ready
+check "$ROW: the data is there" test -s /mnt/scratch/kept
+
+ROW="ours, a volume that was never finished"
+umount /mnt/scratch
+lvchange -q --addtag muster.unfinished muster/scratch
+becomes_ready
+check_not "$ROW: it is made anew" test -e /mnt/scratch/kept
 
 ROW="ours, without its volume"
 umount /mnt/scratch

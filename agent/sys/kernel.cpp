@@ -100,7 +100,7 @@ Result<Json> do_identify(const Json& argument) {
 }
 
 Result<Json> do_space(const Json& argument) {
-    struct statvfs status {};
+    struct statvfs status{};
     if (::statvfs(argument.at("path").get<std::string>().c_str(), &status) != 0) {
         return fail_errno(errno, "statvfs");
     }
@@ -114,7 +114,7 @@ Result<Json> do_space(const Json& argument) {
 Result<Json> do_folder(const Json& argument) {
     constexpr std::size_t kMostEntries = 1024;
     const auto path = argument.at("path").get<std::string>();
-    struct stat status {};
+    struct stat status{};
     if (::stat(path.c_str(), &status) != 0) {
         return fail_errno(errno, "stat");
     }
@@ -211,7 +211,7 @@ class LinuxKernel : public Kernel {
 
     [[nodiscard]] Result<DeviceNumber> block_device(std::string_view node) override {
         const std::string path(node);
-        struct stat status {};
+        struct stat status{};
         // Not isolated: nodes are in /dev, which is memory (devtmpfs), and stat does not ask the
         // device.
         if (::stat(path.c_str(), &status) != 0) {

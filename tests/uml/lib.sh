@@ -205,7 +205,7 @@ blank_disks() {
 # write_md DISK VERSION: a member of an md array that no longer runs. udev holds the new array open for a
 # moment, so that --stop may be refused; and it would start what it finds again.
 write_md() {
-    local array=/dev/md2${1#/dev/loop}
+    local array=/dev/md2${1//[^0-9]/}
     mkdir -p /etc/mdadm
     echo "AUTO -all" >/etc/mdadm/mdadm.conf
     mdadm --create "$array" --run --force --level=1 --metadata="$2" --raid-devices=1 "$1" </dev/null >/dev/null 2>&1

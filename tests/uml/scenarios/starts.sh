@@ -33,8 +33,7 @@ check "$ROW: the data is there" test -s /mnt/scratch/kept
 
 ROW="ours, with a signature of md at its end"
 umount /mnt/scratch
-mdadm --create /dev/md9 --run --force --level=1 --metadata=1.0 --raid-devices=1 /dev/muster/scratch </dev/null >/dev/null 2>&1
-wait_for mdadm --stop /dev/md9 || fail "$ROW: the array is stopped"
+write_md /dev/muster/scratch 1.0
 expect_match "$ROW: it is there" 'TYPE="linux_raid_member"' "$(blkid -p /dev/mapper/muster-scratch 2>&1)"
 becomes_ready
 check "$ROW: the data is there" test -s /mnt/scratch/kept

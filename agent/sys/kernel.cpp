@@ -210,17 +210,29 @@ class LinuxKernel : public Kernel {
     explicit LinuxKernel(Isolate& isolate) : isolate_(isolate), calls_(isolate) {}
 
     [[nodiscard]] Result<DeviceNumber> block_device(std::string_view node) override {
+        const auto found = device_node(node);
+        if (!found) {
+            return fail(found.error());
+        }
+        return found->number;
+    }
+
+    [[nodiscard]] Result<DeviceNode> device_node(std::string_view node) override {
         const std::string path(node);
         struct stat status{};
         // Not isolated: nodes are in /dev, which is memory (devtmpfs), and stat does not ask the
         // device.
-        if (::stat(path.c_str(), &status) != 0) {
+        if (::lstat(path.c_str(), &status) != 0) {
+            return fail_errno(errno, path);
+        }
+        const bool link = S_ISLNK(status.st_mode);
+        if (link && ::stat(path.c_str(), &status) != 0) {
             return fail_errno(errno, path);
         }
         if (!S_ISBLK(status.st_mode)) {
             return fail(Errc::malformed, path + " is no block device");
         }
-        return DeviceNumber{gnu_dev_major(status.st_rdev), gnu_dev_minor(status.st_rdev)};
+        return DeviceNode{{gnu_dev_major(status.st_rdev), gnu_dev_minor(status.st_rdev)}, link};
     }
 
     [[nodiscard]] Result<std::unique_ptr<PendingIo>>

@@ -22,6 +22,13 @@ struct DeviceNumber {
     friend bool operator==(const DeviceNumber&, const DeviceNumber&) = default;
 };
 
+/// A block device by a path. What a link leads to is what someone made it lead to.
+struct DeviceNode {
+    DeviceNumber number;
+    bool link = false; ///< the path is a link
+    friend bool operator==(const DeviceNode&, const DeviceNode&) = default;
+};
+
 /// What is written on a disk, as far as libblkid knows, and whether the parts where signatures live
 /// hold nothing but zeros.
 struct DiskContent {
@@ -91,6 +98,9 @@ class Kernel {
     /// The number of the block device at `node`. `absent`: no such node; `malformed`: not a block
     /// device.
     [[nodiscard]] virtual Result<DeviceNumber> block_device(std::string_view node) = 0;
+
+    /// The same, and whether the path itself is a link.
+    [[nodiscard]] virtual Result<DeviceNode> device_node(std::string_view path) = 0;
 
     /// Reads `length` bytes at each of `offsets`, past the page cache (O_DIRECT). `io` where the
     /// device answers with an error. The bytes themselves are not looked at. Offsets are rounded

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -66,6 +67,7 @@ class FakeKernel : public Kernel {
 
     // `fake.devices["/dev/nvme1n1"].set(DeviceNumber{259, 1})`; `add` lays out one after another.
     std::map<std::string, FakeAnswers<DeviceNumber>> devices;
+    std::set<std::string> links; ///< those of `devices` that are links
     std::map<std::string, FakeAnswers<Duration>> reads;
     std::map<std::string, FakeAnswers<Duration>> writes; ///< by folder
     std::map<std::string, FakeAnswers<std::string>> log_pages;
@@ -89,6 +91,11 @@ class FakeKernel : public Kernel {
 
     [[nodiscard]] Result<DeviceNumber> block_device(std::string_view node) override {
         return answer(devices, "block_device", node);
+    }
+    [[nodiscard]] Result<DeviceNode> device_node(std::string_view path) override {
+        const auto number = answer(devices, "device_node", path);
+        if (!number) return fail(number.error());
+        return DeviceNode{*number, links.contains(std::string(path))};
     }
 
     [[nodiscard]] Result<std::unique_ptr<PendingIo>>

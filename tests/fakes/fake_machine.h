@@ -80,6 +80,7 @@ class FakeMachine : public Kernel {
     std::vector<Write> writes;
     std::set<std::string> quiet; ///< disks with a node that udev does not watch
     std::vector<std::pair<DeviceNumber, std::string>> other_mounts;
+    std::map<std::string, std::string> links; ///< paths that udev made, to disks by name
 
     // Switches of a test.
     int cut_before = -1; ///< the power goes right before this effect (the first is 0)
@@ -266,6 +267,12 @@ class FakeMachine : public Kernel {
             if (node == "/dev/" + name) return disk.spec.number;
         }
         return fail(Errc::absent, fmt::format("{}: no such node", node));
+    }
+    [[nodiscard]] Result<DeviceNode> device_node(std::string_view path) override {
+        const auto link = links.find(std::string(path));
+        const auto number = block_device(link == links.end() ? path : "/dev/" + link->second);
+        if (!number) return fail(number.error());
+        return DeviceNode{*number, link != links.end()};
     }
     [[nodiscard]] Result<DiskContent> content(std::string_view node, Deadline deadline) override {
         if (const auto bad = failed(enter(fmt::format("content {}", node)), deadline)) return *bad;

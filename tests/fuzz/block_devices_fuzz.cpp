@@ -125,6 +125,7 @@ class FuzzedKernel : public Kernel {
         }
         return *number;
     }
+    Result<DeviceNode> device_node(std::string_view) override { return unexpected(); }
     Result<std::unique_ptr<PendingIo>>
     start_read(std::string_view, const std::vector<std::uint64_t>&, std::uint32_t) override {
         return unexpected();

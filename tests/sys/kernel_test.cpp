@@ -66,6 +66,26 @@ TEST_CASE_METHOD(KernelFixture, "content and reads: what is no disk is an error,
           "or directory");
 }
 
+TEST_CASE_METHOD(KernelFixture, "device nodes: a link is told as a link") {
+    const auto in = fs::path(image).parent_path();
+    const auto node = (in / "node").string();
+    const auto link = (in / "link").string();
+    fs::create_symlink("node", link);
+    CHECK(kernel->device_node(node).error().code == Errc::absent);
+    CHECK(kernel->device_node(link).error().code == Errc::absent);
+    if (::mknod(node.c_str(), S_IFBLK | 0600, makedev(7, 900)) != 0) {
+        WARN("not tried: only root makes nodes");
+        return;
+    }
+    const DeviceNumber number{7, 900};
+    CHECK(kernel->device_node(node) == DeviceNode{number, false});
+    CHECK(kernel->device_node(link) == DeviceNode{number, true});
+    CHECK(kernel->block_device(link) == number);
+    fs::remove(link);
+    fs::create_symlink("/dev/null", link);
+    CHECK(kernel->device_node(link).error().code == Errc::malformed);
+}
+
 TEST_CASE_METHOD(KernelFixture, "reads: time, rounding, bounds") {
     CHECK(read_blocks(image, {0, MiB, 63 * MiB}, 4096).value() > 0s);
     CHECK(read_blocks(image, {64 * MiB}, 4096).error().code == Errc::malformed);

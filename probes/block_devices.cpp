@@ -5,21 +5,22 @@
 #include <charconv>
 #include <fmt/format.h>
 #include <set>
+#include <span>
 
 #include "agent/sys/mounts.h"
 
 namespace muster::probes {
 namespace {
 
-// What is in /sys/block and is not a disk of its own: stacked, volatile or virtual. loop stays: a
-// mapping may name one (that is how the tests give a disk EC2's name), and what no one names is
-// never written to.
-constexpr std::array<std::string_view, 7> not_disks = {"dm-", "md",   "ram", "sr",
-                                                       "fd",  "zram", "nbd"};
+// What is in /sys/block and is not a disk of its own: stacked, or of a kind that LVM takes no
+// physical volume on. All else stays, ephemeral or not: a group of our name may be there.
+constexpr std::array<std::string_view, 4> not_disks = {"dm-", "md", "sr", "fd"};
+// Of these the kernel makes nodes ahead, with nothing behind them and no size.
+constexpr std::array<std::string_view, 4> often_empty = {"loop", "nbd", "ram", "zram"};
 
-bool is_disk(std::string_view name) {
-    return std::ranges::none_of(not_disks,
-                                [&](std::string_view prefix) { return name.starts_with(prefix); });
+bool is_of(std::span<const std::string_view> kinds, std::string_view name) {
+    return std::ranges::any_of(kinds,
+                               [&](std::string_view prefix) { return name.starts_with(prefix); });
 }
 
 template <class Number>
@@ -182,12 +183,12 @@ Result<std::vector<Disk>> read_disks(const Files& files, Kernel& kernel) {
 
     std::vector<Disk> disks;
     for (const auto& name : *names) {
-        if (!is_disk(name)) continue;
+        if (is_of(not_disks, name)) continue;
         // The per-path node of a multipath NVMe disk: the disk itself is listed too.
         if (files.read_value("/sys/block/" + name + "/hidden").value_or("0") == "1") continue;
         Disk disk = DiskReader(files, name).read();
-        // A loop node with nothing behind it. A disk of no size is a broken one, and stays.
-        if (name.starts_with("loop") && disk.size == 0 && disk.unknown.empty()) continue;
+        // Any other disk of no size is a broken one, and stays.
+        if (is_of(often_empty, name) && disk.size == 0 && disk.unknown.empty()) continue;
         const auto numbers = numbers_of(files, disk);
         for (const auto& mount : *mounts) {
             const DeviceNumber number{mount.major, mount.minor};

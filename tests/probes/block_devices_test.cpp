@@ -65,7 +65,7 @@ TEST_CASE("disks: native multipath: the disk once, its hidden paths not at all")
     CHECK(machine.only().name == "nvme1n1");
 }
 
-TEST_CASE("disks: sorted, and nothing that is no disk of its own") {
+TEST_CASE("disks: sorted, and nothing that LVM takes no physical volume on") {
     BlockDevicesMachine machine;
     for (const char* name :
          {"xvdb", "nvme0n1", "dm-0", "md0", "ram0", "sr0", "fd0", "zram0", "nbd0", "loop3"}) {
@@ -74,12 +74,13 @@ TEST_CASE("disks: sorted, and nothing that is no disk of its own") {
     Strings names;
     for (const auto& disk : machine.read())
         names.push_back(disk.name);
-    CHECK(names == Strings{"loop3", "nvme0n1", "xvdb"});
+    CHECK(names == Strings{"loop3", "nbd0", "nvme0n1", "ram0", "xvdb", "zram0"});
 }
 
-TEST_CASE("disks: an empty loop node is passed over, a disk of no size is not") {
+TEST_CASE("disks: a node with nothing behind it is passed over, a disk of no size is not") {
     BlockDevicesMachine machine;
-    machine.sysfs.disk({.name = "loop0", .number = {7, 0}, .size = 0});
+    for (const char* name : {"loop0", "nbd0", "ram0", "zram0"})
+        machine.sysfs.disk({.name = name, .number = {7, 0}, .size = 0});
     machine.sysfs.disk({.name = "nvme1n1", .number = {259, 1}, .size = 0, .model = "x"});
     CHECK(machine.only().name == "nvme1n1");
 }

@@ -78,7 +78,8 @@ bool is_ephemeral(const Disk& disk) {
 
 /// Of a Xen disk only the metadata can tell.
 bool may_be_ephemeral(const Disk& disk) {
-    return is_ephemeral(disk) || (disk.model.empty() && disk.mounts.empty());
+    return is_ephemeral(disk) ||
+           (disk.model.empty() && disk.mounts.empty() && probes::may_be_mapped(disk));
 }
 
 /// A run before this one may have been killed in the middle of an mkfs that still goes on.

@@ -55,6 +55,7 @@ class DiskReader {
         device_number();
         disk_.model = text_if_any("device/model");
         disk_.serial = text_if_any("device/serial");
+        disk_.xen = text_if_any("device/nodename");
         children();
         return std::move(disk_);
     }
@@ -202,23 +203,28 @@ Result<std::vector<Disk>> read_disks(const Files& files, Kernel& kernel) {
     return disks;
 }
 
-Result<std::vector<DeviceNumber>> resolve_mapped_name(Kernel& kernel, std::string_view name) {
-    std::vector<std::string> nodes{fmt::format("/dev/{}", name)};
-    if (name.starts_with("sd")) nodes.push_back(fmt::format("/dev/xvd{}", name.substr(2)));
-    std::vector<DeviceNumber> numbers;
-    for (const auto& node : nodes) {
-        const auto number = kernel.block_device(node);
-        if (!number) {
+Result<std::vector<DeviceNode>> resolve_mapped_name(Kernel& kernel, std::string_view name) {
+    std::vector<std::string> paths{fmt::format("/dev/{}", name)};
+    if (name.starts_with("sd")) paths.push_back(fmt::format("/dev/xvd{}", name.substr(2)));
+    std::vector<DeviceNode> nodes;
+    for (const auto& path : paths) {
+        const auto found = kernel.device_node(path);
+        if (!found) {
             // No such node, or not a block device: a fact. Anything else may hide a second claim.
-            const auto code = number.error().code;
+            const auto code = found.error().code;
             if (code != Errc::absent && code != Errc::malformed) {
-                return fail(number.error(), node);
+                return fail(found.error(), path);
             }
-        } else if (std::ranges::find(numbers, *number) == numbers.end()) {
-            numbers.push_back(*number);
+            continue;
+        }
+        const auto known = std::ranges::find(nodes, found->number, &DeviceNode::number);
+        if (known == nodes.end()) {
+            nodes.push_back(*found);
+        } else if (!found->link) {
+            known->link = false;
         }
     }
-    return numbers;
+    return nodes;
 }
 
 bool same_device_name(std::string_view one, std::string_view other) {

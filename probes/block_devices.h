@@ -18,11 +18,11 @@ namespace muster::probes {
 /// its `unknown`; only what concerns all of them (/sys/block, mountinfo, swaps) is an error.
 [[nodiscard]] Result<std::vector<Disk>> read_disks(const Files& files, Kernel& kernel);
 
-/// The device numbers that a name in block-device-mapping may stand for on this machine: "sdb" is
-/// /dev/sdb, or /dev/xvdb where the Xen driver calls it so. Empty where there is no such node; an
-/// error where that can't be told.
-[[nodiscard]] Result<std::vector<DeviceNumber>> resolve_mapped_name(Kernel& kernel,
-                                                                    std::string_view name);
+/// The devices that a name in block-device-mapping may stand for on this machine, each once: "sdb"
+/// is /dev/sdb, or /dev/xvdb where the Xen driver calls it so. One is a link where nothing but a
+/// link leads to it. Empty where there is no such node; an error where that can't be told.
+[[nodiscard]] Result<std::vector<DeviceNode>> resolve_mapped_name(Kernel& kernel,
+                                                                  std::string_view name);
 
 /// "/dev/sdf", "sdf" and "xvdf" are three names of one thing.
 [[nodiscard]] bool same_device_name(std::string_view one, std::string_view other);

@@ -39,17 +39,17 @@ class Look {
         }
         auto name = device;
         if (name.starts_with("/dev/")) name.remove_prefix(5);
-        const auto numbers = resolve_mapped_name(kernel_, name);
-        if (!numbers) {
-            if (no_name_.empty()) no_name_ = numbers.error().message;
+        const auto nodes = resolve_mapped_name(kernel_, name);
+        if (!nodes) {
+            if (no_name_.empty()) no_name_ = nodes.error().message;
             return nullptr;
         }
         for (const auto& disk : disks_) {
             // The node's name proves something only where the kernel took it from the mapping
             // (Xen); an NVMe disk's node has a number that changes from boot to boot.
             if (disk.model.empty() &&
-                std::ranges::find(*numbers, DeviceNumber{disk.major, disk.minor}) !=
-                    numbers->end()) {
+                std::ranges::find(*nodes, DeviceNumber{disk.major, disk.minor},
+                                  &DeviceNode::number) != nodes->end()) {
                 return &disk;
             }
         }

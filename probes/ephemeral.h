@@ -36,19 +36,21 @@ struct KnownDisk {
 };
 
 /// Where each name of the mapping leads on this machine, or why that can't be told.
-using MappedNumbers = std::map<std::string, Result<std::vector<DeviceNumber>>>;
+using MappedNodes = std::map<std::string, Result<std::vector<DeviceNode>>>;
 
 /// Pure. A disk is ephemeral by its NVMe model; or, where it has no model at all (Xen), by a
-/// confirmed ephemeralN mapping of a name that no other entry claims, the owner's (`owners_claim`)
-/// included, on a machine of a type that has such disks and none with a model. Never by
-/// subtraction ("every disk that is not EBS": toil pull request 2253 formatted a root volume so),
-/// never by name alone.
+/// confirmed ephemeralN mapping, N below the number of such disks that the machine's type has
+/// (probes/instance_types.h), of a name by which the kernel itself has the disk and that no other
+/// entry claims, the owner's (`owners_claim`) included. Never by subtraction ("every disk that is
+/// not EBS": toil pull request 2253 formatted a root volume so), never by name alone.
 [[nodiscard]] std::vector<KnownDisk> tell_origins(const std::vector<Disk>& disks,
-                                                  const Mapping& mapping,
-                                                  const MappedNumbers& numbers,
+                                                  const Mapping& mapping, const MappedNodes& nodes,
                                                   std::string_view instance_type);
 
+/// Whether the disk is of a kind that a mapping can prove anything of.
+[[nodiscard]] bool may_be_mapped(const Disk& disk);
+
 /// The mapping's names, looked up on this machine.
-[[nodiscard]] MappedNumbers resolve_mapping(Kernel& kernel, const Mapping& mapping);
+[[nodiscard]] MappedNodes resolve_mapping(Kernel& kernel, const Mapping& mapping);
 
 } // namespace muster::probes

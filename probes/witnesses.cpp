@@ -25,8 +25,8 @@ std::optional<std::string> against_mapping(const Files& files, Kernel& kernel,
     for (const auto& [name, device] : mapping) {
         // The root is there, whatever the image calls it; "swap" may be a file.
         if (!name.starts_with("ephemeral") && !name.starts_with("ebs")) continue;
-        const auto numbers = resolve_mapped_name(kernel, device);
-        if (numbers && numbers->empty())
+        const auto nodes = resolve_mapped_name(kernel, device);
+        if (nodes && nodes->empty())
             return fmt::format("it says that {} is {}, and the kernel has no such disk", name,
                                device);
     }

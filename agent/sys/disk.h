@@ -29,6 +29,7 @@ struct Disk {
     std::uint32_t sector_size = 0; ///< logical, bytes
     std::string model;             ///< trimmed; empty where the disk has none (Xen)
     std::string serial;            ///< trimmed; empty where it has none
+    std::string xen;               ///< its node in Xen's store: "device/vbd/51728"; may be empty
     bool read_only = false;
     std::vector<std::string> partitions; ///< kernel names
     std::vector<std::string> holders;    ///< kernel names of what is stacked on it: "dm-0", "md0"

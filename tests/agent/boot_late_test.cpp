@@ -54,9 +54,9 @@ TEST_CASE("boot: whenever the time is up, disks that are not joined are not pass
 
 TEST_CASE("boot: a volume at the name of an ephemeral disk that is not there is left alone") {
     BootMachine machine;
-    machine.metadata.tree[probes::mapping_path] = "ami\nephemeral4\nroot";
-    machine.metadata.tree[probes::mapping_path + "ephemeral4"] = "sdf";
-    machine.sysfs.disk({.name = "xvdf", .number = {202, 80}, .size = 100 * GiB});
+    machine.metadata.tree[probes::mapping_path] = "ami\nephemeral0\nroot";
+    machine.metadata.tree[probes::mapping_path + "ephemeral0"] = "sdf";
+    machine.sysfs.disk({.name = "xvdf", .number = {202, 80}, .size = 30 * GiB});
     machine.kernel.devices["/dev/xvdf"].set(DeviceNumber{202, 80});
     machine.kernel.contents["/dev/xvdf"].set(DiskContent{.zeroed = true});
     machine.kernel.claims["/dev/xvdf"].set(false);
@@ -69,7 +69,17 @@ TEST_CASE("boot: a volume at the name of an ephemeral disk that is not there is 
         auto& identity = machine.metadata.tree[probes::identity_path];
         identity.replace(identity.find("m3.large"), 8, "m4.large");
         CHECK(told(machine.boots()) == "ready");
-        CHECK(said("/dev/xvdf is left alone: the mapping calls it ephemeral4, but no m4.large"));
+        CHECK(said("/dev/xvdf is left alone: the mapping calls it ephemeral0, but no ephemeral "
+                   "disk of the "
+                   "type m4.large is known"));
+        CHECK(machine.nothing_was_done());
+    }
+    SECTION("where the type has fewer of them") {
+        machine.metadata.tree[probes::mapping_path] = "ami\nephemeral1\nroot";
+        machine.metadata.tree[probes::mapping_path + "ephemeral1"] = "sdf";
+        CHECK(told(machine.boots()) == "ready");
+        CHECK(said(
+            "/dev/xvdf is left alone: the mapping calls it ephemeral1, but m3.large has no more"));
         CHECK(machine.nothing_was_done());
     }
     SECTION("where the owner says that it is his") {

@@ -173,6 +173,8 @@ void must_be_known(const Disk& disk) {
          "it is writable where it says so");
     must(Files().read_value(folder + "device/serial").value_or("") == disk.serial,
          "so is its serial");
+    must(Files().read_value(folder + "device/nodename").value_or("") == disk.xen,
+         "and its node in Xen's store");
     // A mount that is overlooked is a disk in use that is taken for free.
     std::vector<DeviceNumber> numbers{*number};
     for (const auto& partition : disk.partitions) {

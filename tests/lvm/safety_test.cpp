@@ -15,13 +15,17 @@ class RandomMachine {
     explicit RandomMachine(std::uint64_t seed) : random_(seed), spice_(seed % 2 == 0 ? 1 : 0.15) {
         // Most machines have disks of one kind.
         xen_ = seed % 5 == 0 ? 0.4 : seed % 5 < 3 ? 0.95 : 0.05;
-        if (seed % 7 == 0) job.instance_type = "i3.4xlarge";
+        const auto& type =
+            types[static_cast<std::size_t>(number(0, static_cast<int>(types.size()) - 1))];
+        job.instance_type = type.first;
+        store_ = type.second;
         const auto count = number(1, 8);
         for (int n = 0; n < count; ++n)
             add_disk(static_cast<unsigned>(n));
         // Drawn from all of them, EBS volumes too: somebody may have given our tags to anything.
         while (chance(0.35))
             add_group();
+        add_links();
         add_mapping();
         job.layout.on_foreign_data =
             std::array{ForeignData::refuse, ForeignData::refuse, ForeignData::wipe_preformatted,
@@ -51,6 +55,18 @@ class RandomMachine {
     std::size_t writes_before = 0; ///< ... after so many writes
 
   private:
+    /// Types, and how many ephemeral disks without a model each has.
+    static constexpr std::array<std::pair<const char*, int>, 9> types{{{"m1.xlarge", 4},
+                                                                       {"i2.8xlarge", 8},
+                                                                       {"i2.8xlarge", 8},
+                                                                       {"d2.2xlarge", 6},
+                                                                       {"d2.xlarge", 3},
+                                                                       {"h1.4xlarge", 2},
+                                                                       {"m3.large", 1},
+                                                                       {"i3.4xlarge", 0},
+                                                                       {"g2.2xlarge", 0}}};
+    static constexpr std::uint64_t too_large = std::uint64_t{5} << 40; ///< for any of these
+
     bool chance(double p) { return std::bernoulli_distribution(p)(random_); }
     int number(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random_); }
     std::string pick(std::initializer_list<const char*> from) {
@@ -79,6 +95,7 @@ class RandomMachine {
                         : fmt::format("nvme{}n1", n);
         spec.number = {xen ? 202U : 259U, n * 16};
         spec.read_only = chance(0.03 * spice_);
+        if (chance(0.05 * spice_)) spec.size = too_large;
         if (!xen) {
             spec.model =
                 pick({"Amazon EC2 NVMe Instance Storage", "Amazon EC2 NVMe Instance Storage",
@@ -88,8 +105,10 @@ class RandomMachine {
         }
         const auto name = spec.name;
         const auto device = spec.number;
+        const bool shifted = chance(0.05 * spice_);
         job.machine.add(std::move(spec), any_content());
         auto& disk = job.machine.disks.at(name);
+        if (xen && (shifted || chance(0.5))) attach_to_xen(name, n, shifted);
         if (chance(0.05 * spice_)) job.machine.other_mounts.emplace_back(device, "/srv/" + name);
         if (chance(0.05 * spice_)) disk.holders = {"md0"};
         disk.claimed = chance(0.05 * spice_);
@@ -103,6 +122,27 @@ class RandomMachine {
         }
         if (chance(0.04 * spice_)) spoilt_.insert(name);
         if (chance(0.3)) disk.beneath = {.signatures = {{"xfs", "filesystem", "payroll", "", 0}}};
+    }
+
+    /// Xen's store knows the disk: under this name, or (SUSE's kernels) under one four letters
+    /// before.
+    void attach_to_xen(const std::string& name, unsigned n, bool shifted) {
+        const unsigned number = shifted ? (8U << 8) + 16 * (n + 12) : (202U << 8) + 16 * n;
+        job.machine.sysfs.put("/sys/block/" + name + "/device/nodename",
+                              fmt::format("device/vbd/{}\n", number));
+        if (shifted) shifted_.insert(name);
+    }
+
+    /// What udev made: right ones, as Amazon's rule does, and any others.
+    void add_links() {
+        for (const auto& [name, disk] : job.machine.disks) {
+            if (chance(0.9) && !name.starts_with("xvd")) continue;
+            if (chance(0.8)) continue;
+            const auto link = "sd" + (chance(0.6) && name.starts_with("xvd")
+                                          ? name.substr(3)
+                                          : std::string(1, static_cast<char>(number('b', 'm'))));
+            if (!job.machine.disks.contains(link)) job.machine.links["/dev/" + link] = name;
+        }
     }
 
     void add_group() {
@@ -141,13 +181,16 @@ class RandomMachine {
             auto as = name;
             if (as.starts_with("xvd") && chance(0.7)) as = "sd" + as.substr(3);
             if (chance(0.1)) as += "1";
+            if (!job.machine.links.empty() && chance(0.15))
+                as = job.machine.links.begin()->first.substr(5);
             const int entries = chance(0.15) ? 2 : 1;
             for (int i = 0; i < entries; ++i) {
                 const auto kind =
                     pick({"ephemeral", "ephemeral", "ephemeral", "ebs", "ami", "root"});
-                const auto key = kind == "ami" || kind == "root"
-                                     ? kind
-                                     : kind + std::to_string(job.mapping.size());
+                const auto key =
+                    kind == "ami" || kind == "root"
+                        ? kind
+                        : kind + (chance(0.02) ? "0" : "") + std::to_string(job.mapping.size());
                 job.mapping[key] = as;
             }
         }
@@ -201,31 +244,45 @@ class RandomMachine {
     }
 
     bool mapped_as_ephemeral(const std::string& name) const {
-        const auto letters = [](const std::string& device) {
-            return device.substr(device.starts_with("xvd") ? 3 : device.starts_with("sd") ? 2 : 0);
-        };
         int claims = 0;
         bool ephemeral = false;
         for (const auto& [key, device] : job.mapping) {
             // "xvdb" in the mapping never means /dev/sdb, but "sdb" may mean /dev/xvdb.
-            if (device != name && !(device.starts_with("sd") && name.starts_with("xvd") &&
-                                    letters(device) == letters(name))) {
-                continue;
+            std::set<std::string> nodes{device};
+            if (device.starts_with("sd")) nodes.insert("xvd" + device.substr(2));
+            bool linked = false;
+            int others = 0;
+            for (const auto& [link, target] : job.machine.links) {
+                if (!nodes.contains(link.substr(5))) continue;
+                linked = linked || target == name;
+                if (target != name) ++others;
             }
+            if (!nodes.contains(name) && !linked) continue;
             ++claims;
-            ephemeral = key.starts_with("ephemeral");
+            ephemeral = is_number_below(key, store_) && nodes.contains(name) && others == 0;
         }
         // One whose model can't be read is known to nobody.
         const bool with_model = std::ranges::any_of(job.machine.disks, [&](const auto& disk) {
             return disk.second.spec.model == "Amazon EC2 NVMe Instance Storage" &&
                    !spoilt_.contains(disk.first);
         });
-        return claims == 1 && ephemeral && !with_model && job.instance_type != "i3.4xlarge";
+        return claims == 1 && ephemeral && !with_model && !shifted_.contains(name) &&
+               job.machine.disks.at(name).spec.size != too_large;
+    }
+
+    /// "ephemeral0" to "ephemeral3" of four.
+    static bool is_number_below(const std::string& key, int count) {
+        for (int n = 0; n < count; ++n) {
+            if (key == fmt::format("ephemeral{}", n)) return true;
+        }
+        return false;
     }
 
     std::mt19937_64 random_;
     double xen_ = 0; ///< of the disks have no model
     double spice_;   ///< every other machine is nearly as it should be, so that something is made
+    int store_ = 0;
+    std::set<std::string> shifted_;
     std::set<std::string> swapped_;
     std::set<std::string> spoilt_;
 };

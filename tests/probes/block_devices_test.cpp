@@ -91,7 +91,10 @@ TEST_CASE("disks: a Xen disk has neither model nor serial, and that is no gap") 
     const auto disk = machine.only();
     CHECK(disk.model.empty());
     CHECK(disk.serial.empty());
+    CHECK(disk.xen.empty());
     CHECK(disk.unknown.empty());
+    machine.sysfs.put("/sys/block/xvdb/device/nodename", "device/vbd/51728\n");
+    CHECK(machine.only().xen == "device/vbd/51728");
 }
 
 TEST_CASE("disks: partitions, and holders of either") {
@@ -153,8 +156,9 @@ TEST_CASE("disks: a kernel without swap") {
 }
 
 TEST_CASE("disks: what can't be read stands in `unknown`, never in a default") {
-    for (const char* attribute : {"size", "dev", "ro", "queue/logical_block_size", "device/model",
-                                  "device/serial", "holders", "xvdb1/dev", "xvdb1/holders"}) {
+    for (const char* attribute :
+         {"size", "dev", "ro", "queue/logical_block_size", "device/model", "device/serial",
+          "device/nodename", "holders", "xvdb1/dev", "xvdb1/holders"}) {
         CAPTURE(attribute);
         BlockDevicesMachine machine;
         machine.add("xvdb", {202, 16});
@@ -208,20 +212,27 @@ TEST_CASE("disks: what concerns all of them is an error") {
 
 TEST_CASE("mapped names: sdb is /dev/sdb, or /dev/xvdb, or both") {
     FakeKernel kernel;
-    using Numbers = std::vector<DeviceNumber>;
+    using Nodes = std::vector<DeviceNode>;
     const auto absent = fail(Errc::absent, "no such node");
     kernel.devices["/dev/sdb"].set(absent);
     kernel.devices["/dev/xvdb"].set(absent);
-    CHECK(resolve_mapped_name(kernel, "sdb") == Numbers{});
+    CHECK(resolve_mapped_name(kernel, "sdb") == Nodes{});
     kernel.devices["/dev/xvdb"].set(DeviceNumber{202, 16});
-    CHECK(resolve_mapped_name(kernel, "sdb") == Numbers{{202, 16}});
-    CHECK(resolve_mapped_name(kernel, "xvdb") == Numbers{{202, 16}});
+    CHECK(resolve_mapped_name(kernel, "sdb") == Nodes{{{202, 16}}});
+    CHECK(resolve_mapped_name(kernel, "xvdb") == Nodes{{{202, 16}}});
     kernel.devices["/dev/sdb"].set(DeviceNumber{202, 16}); // a link to the same
-    CHECK(resolve_mapped_name(kernel, "sdb") == Numbers{{202, 16}});
+    kernel.links.insert("/dev/sdb");
+    CHECK(resolve_mapped_name(kernel, "sdb") == Nodes{{{202, 16}}});
+    kernel.devices["/dev/xvdb"].set(absent);
+    CHECK(resolve_mapped_name(kernel, "sdb") == Nodes{{{202, 16}, true}});
+    kernel.devices["/dev/xvdb"].set(DeviceNumber{202, 16});
+    kernel.devices["/dev/sdb"].set(DeviceNumber{202, 32}); // a link to another
+    CHECK(resolve_mapped_name(kernel, "sdb") == Nodes{{{202, 32}, true}, {{202, 16}, false}});
+    kernel.links.clear();
     kernel.devices["/dev/sdb"].set(DeviceNumber{8, 16});
-    CHECK(resolve_mapped_name(kernel, "sdb") == Numbers{{8, 16}, {202, 16}});
+    CHECK(resolve_mapped_name(kernel, "sdb") == Nodes{{{8, 16}}, {{202, 16}}});
     kernel.devices["/dev/sdb"].set(fail(Errc::malformed, "a plain file"));
-    CHECK(resolve_mapped_name(kernel, "sdb") == Numbers{{202, 16}});
+    CHECK(resolve_mapped_name(kernel, "sdb") == Nodes{{{202, 16}}});
     kernel.devices["/dev/sdb"].set(fail(Errc::denied, "who knows"));
     CHECK_FALSE(resolve_mapped_name(kernel, "sdb"));
 }

@@ -228,6 +228,16 @@ mapping() {
     printf '{ %s }' "$text"
 }
 
+# xen_type: the instance type that the metadata service should tell of, into $xen_type: one with that many ephemeral
+# disks. What a name beyond their number leads to is none.
+# shellcheck disable=SC2086  # words
+xen_type() {
+    set -- $EPHEMERAL
+    xen_type=m1.xlarge
+    (($# <= 4)) || xen_type=i2.8xlarge
+    (($# <= 8)) || xen_type=d2.8xlarge
+}
+
 # start_simulator [OPTION...]: the metadata service at 169.254.169.254:80 and the endpoint at
 # 127.0.0.1:8080, told of this machine's disks. OPTIONS are simulator.py's: --script NAME, --set ...
 # What the endpoint was sent is in $REPORTS, one JSON a line; what metadata was asked, in $REQUESTS.
@@ -236,6 +246,8 @@ REQUESTS=$WORK/requests.jsonl
 start_simulator() {
     local output=/run/simulator.out
     rm -f "$output"
+    xen_type
+    [[ -z ${UML:-} ]] || set -- --set "instance.instance-type=$xen_type" "$@"
     /usr/bin/python3 "$SOURCE/tests/simulator/simulator.py" \
         --bind 169.254.169.254 --metadata-port 80 \
         --endpoint-bind 127.0.0.1 --endpoint-port 8080 --control-port 8081 \

@@ -45,8 +45,10 @@ for ((machine = 1; machine <= machines; machine++)); do
     mdadm --stop --scan 2>/dev/null
     EPHEMERAL=$all blank_disks
     policy=$(one_of "refuse refuse wipe-preformatted wipe")
+    type=$(one_of "d2.2xlarge:6 d2.2xlarge:6 m1.xlarge:4 h1.4xlarge:2 m3.large:1 i3.16xlarge:0 g2.2xlarge:0")
+    count=${type#*:} type=${type%:*} number=0
     text='"ami": "sda1", "root": "/dev/sda1"'
-    story= node=0
+    story="$type: " node=0
     declare -A kind=() claims=()
     for name in $all; do
         case $((RANDOM % 2)) in
@@ -56,18 +58,25 @@ for ((machine = 1; machine <= machines; machine++)); do
         fill "/dev/loop$node" "${kind[$name]}"
         node=$((node + 1))
         claims[$name]=
-        # Mostly as it should be: the last one is EBS; but anything may be said of anything, or twice.
+        # Mostly as it should be: the last one is EBS; but anything may be said of anything, or twice; and more may be
+        # called ephemeral than the type has.
         for ((i = 0; i <= RANDOM % 8 / 7; i++)); do
             what=$(one_of "ephemeral ephemeral ephemeral ephemeral ebs nothing")
             [[ $what == nothing ]] && continue
-            text+=", \"$what$node$i\": \"$(one_of "${name/xvd/sd} $name")\""
+            key=$what$node$i
+            if [[ $what == ephemeral ]]; then
+                key=$what$number
+                ((number < count)) || what=beyond
+                number=$((number + 1 + RANDOM % 5 / 4))
+            fi
+            text+=", \"$key\": \"$(one_of "${name/xvd/sd} $name")\""
             claims[$name]+=$what
         done
         story+="$name ${kind[$name]} (${claims[$name]:-nothing}), "
     done
     sync
     udevadm settle --timeout=10
-    simulator script '{ "instance": { "block-device-mapping": null } }' >/dev/null
+    simulator script "{ \"instance\": { \"instance-type\": \"$type\", \"block-device-mapping\": null } }" >/dev/null
     simulator script "{ \"instance\": { \"block-device-mapping\": { $text } } }" >/dev/null
     configure "{ \"metadata\": { \"absence_span\": \"300ms\" }, \"ebs\": {},
         \"ephemeral\": { \"deadline\": \"2s\", \"on_foreign_data\": \"$policy\",

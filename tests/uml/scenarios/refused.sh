@@ -106,7 +106,7 @@ stop_simulator
 start_simulator --script healthy --set instance.instance-type=m4.large
 row "volumes at the names of disks that are not there" "$WIPE"
 refused ephemeral-missing "0 ephemeral disks .* expected 3"
-expect_match "$ROW: they are named" "loop1 is left alone: the mapping calls it ephemeral1, but no m4.large has" \
+expect_match "$ROW: they are named" "loop1 is left alone: the mapping calls it ephemeral1, but no ephemeral disk of the type m4.large" \
     "$(query "$REPORT" '" ".join(f["message"] for f in it["findings"])')"
 stop_simulator
 check "the end" true

@@ -1,0 +1,20 @@
+# probes/instance_store.inc, the rows of a C++ array, from probes/instance_store.tsv. A row that is not understood stops
+# the build: a type that got lost would lose its disks.
+set(muster_instance_store ${PROJECT_SOURCE_DIR}/probes/instance_store.tsv)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${muster_instance_store})
+file(STRINGS ${muster_instance_store} lines)
+list(FILTER lines EXCLUDE REGEX "^#")
+list(SORT lines)
+set(rows)
+foreach(line ${lines})
+  if(NOT line MATCHES "^([a-z0-9.-]+)\t([0-9]+)\t([0-9]+)x([0-9]+)\t(required|unsupported)\t" OR
+     NOT CMAKE_MATCH_2 EQUAL CMAKE_MATCH_3)
+    message(FATAL_ERROR "${muster_instance_store}: expected type, disks, disks x GB, NVMe, hypervisor: ${line}")
+  endif()
+  set(nvme true)
+  if(CMAKE_MATCH_5 STREQUAL unsupported)
+    set(nvme false)
+  endif()
+  string(APPEND rows "{\"${CMAKE_MATCH_1}\", ${CMAKE_MATCH_2}, ${nvme}, ${CMAKE_MATCH_4}},\n")
+endforeach()
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/instance_store.inc CONTENT "${rows}" @ONLY)

@@ -18,7 +18,12 @@ std::string names_of(const std::vector<probes::KnownDisk>& disks) {
     std::string names;
     for (const auto& known : disks)
         names += (names.empty() ? "" : ", ") + known.disk.name;
-    return names;
+    return names.empty() ? "none" : names;
+}
+
+/// Whether nothing but the mapping's names proves one of them.
+bool is_by_name(const std::vector<probes::KnownDisk>& disks) {
+    return std::ranges::any_of(disks, [](const auto& known) { return known.disk.model.empty(); });
 }
 
 lvm::Inventory inventory_of(const std::vector<probes::KnownDisk>& ephemeral,
@@ -128,6 +133,7 @@ std::optional<lvm::Inventory> DiskWait::until_whole() {
                         .polls = polls_,
                         .outcome = done ? "found" : "gave up"});
         note(*seen);
+        if (done && too_many(*seen)) return std::nullopt;
         if (done) return inventory_of(seen->ephemeral, seen->others);
         report_not_whole(*seen);
         return std::nullopt;
@@ -164,11 +170,12 @@ void DiskWait::report_not_whole(const Seen& seen) {
                 fmt::format(
                     "the set of ephemeral disks ({}) had not stood still for {:.1f} s when the "
                     "time was up, so there may be more of them",
-                    seen.ephemeral.empty() ? "none" : names_of(seen.ephemeral),
-                    seconds(stable_for))));
+                    names_of(seen.ephemeral), seconds(stable_for))));
         }
         return;
     }
+    // With those that may be ephemeral there may be enough: then none is known to be missing.
+    if (seen.ephemeral.size() + seen.doubtful.size() >= needed(seen)) return;
     progress_.finding(
         probes::failed("ephemeral", "disks", "ephemeral-missing",
                        fmt::format("{} ephemeral disks ({}) after {:.0f} s, expected {}; a new "
@@ -187,11 +194,29 @@ void DiskWait::note(const Seen& seen) {
     for (const auto& text : seen.left_alone) {
         if (left_alone_.insert(text).second) tell(text);
     }
-    const auto found = seen.ephemeral.size();
-    if (expectation_.kind == Expectation::Kind::exactly && found > expectation_.count) {
-        tell(fmt::format("{} ephemeral disks ({}), expected {}: all are used", found,
-                         names_of(seen.ephemeral), expectation_.count));
+    if (is_more(seen) && !is_by_name(seen.ephemeral)) {
+        tell(fmt::format("{} ephemeral disks ({}), expected {}: all are used",
+                         seen.ephemeral.size(), names_of(seen.ephemeral), expectation_.count));
     }
+}
+
+bool DiskWait::is_more(const Seen& seen) const {
+    return expectation_.kind == Expectation::Kind::exactly &&
+           seen.ephemeral.size() > expectation_.count;
+}
+
+/// More than expected where names are the only proof: one may be a volume at the name of a disk
+/// that the machine does not have, and which one it is can't be told.
+bool DiskWait::too_many(const Seen& seen) {
+    if (!is_more(seen) || !is_by_name(seen.ephemeral)) return false;
+    progress_.finding(probes::failed(
+        "ephemeral", "disks", "ephemeral-foreign-data",
+        fmt::format(
+            "{} disks ({}) have the names of ephemeral disks, expected {}: one may be an EBS "
+            "volume, so none is used; name the volumes under `ebs`, or correct "
+            "`ephemeral.expect`",
+            seen.ephemeral.size(), names_of(seen.ephemeral), expectation_.count)));
+    return true;
 }
 
 } // namespace muster

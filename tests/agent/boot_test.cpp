@@ -142,6 +142,48 @@ TEST_CASE("boot: more disks than expected are used, and noted") {
     }));
 }
 
+TEST_CASE("boot: more disks than expected with nothing but a name are all refused") {
+    for (const unsigned expected : {0U, 1U, 2U}) {
+        CAPTURE(expected);
+        BootMachine machine;
+        auto& identity = machine.metadata.tree[probes::identity_path];
+        identity.replace(identity.find("m3.large"), 8, "m3.xlarge");
+        machine.metadata.tree[probes::mapping_path] = "ami\nephemeral0\nephemeral1\nroot";
+        for (const auto& [n, letter] : {std::pair{0U, "b"}, {1U, "f"}}) {
+            const auto disk = fmt::format("xvd{}", letter);
+            machine.metadata.tree[fmt::format("{}ephemeral{}", probes::mapping_path, n)] =
+                fmt::format("sd{}", letter);
+            machine.sysfs.disk({.name = disk, .number = {202, 16 * n}, .size = 30 * GiB});
+            machine.kernel.devices["/dev/" + disk].set(DeviceNumber{202, 16 * n});
+            machine.kernel.contents["/dev/" + disk].set(DiskContent{.zeroed = true});
+            machine.kernel.claims["/dev/" + disk].set(false);
+        }
+        machine.config.ephemeral.expect.otherwise = {.kind = Expectation::Kind::exactly,
+                                                     .count = expected};
+        CHECK(told(machine.boots()) == (expected < 2 ? "ephemeral-foreign-data" : "tool-missing"));
+        const bool refused = std::ranges::any_of(machine.record.findings, [](const auto& finding) {
+            return finding.message.find("have the names of ephemeral disks") != std::string::npos &&
+                   finding.message.find("ephemeral.expect") != std::string::npos;
+        });
+        CHECK(refused == (expected < 2));
+        CHECK(machine.nothing_was_done());
+    }
+}
+
+TEST_CASE("boot: a disk that may be one of those expected is not known to be missing") {
+    BootMachine machine;
+    machine.metadata.tree[probes::mapping_path] = "ami\nephemeral0\nebs1\nroot";
+    machine.metadata.tree[probes::mapping_path + "ephemeral0"] = "sdb";
+    machine.metadata.tree[probes::mapping_path + "ebs1"] = "xvdb";
+    machine.sysfs.disk({.name = "xvdb", .number = {202, 16}});
+    machine.kernel.devices["/dev/xvdb"].set(DeviceNumber{202, 16});
+    machine.config.ephemeral.expect.otherwise = {.kind = Expectation::Kind::exactly, .count = 1};
+    CHECK(told(machine.boots()) == "cannot-tell!");
+    machine.config.ephemeral.expect.otherwise.count = 2;
+    CHECK(told(machine.boots()) == "ephemeral-missing!");
+    CHECK(machine.nothing_was_done());
+}
+
 TEST_CASE("boot: the stages' deadlines are clipped by the job's") {
     BootMachine machine;
     machine.metadata.rule = [](const std::string&) { return fail(Errc::refused, "x"); };

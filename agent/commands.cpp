@@ -11,6 +11,7 @@
 #include "agent/run.h"
 #include "agent/stages.h"
 #include "agent/standing.h"
+#include "agent/sys/json_text.h"
 #include "agent/sys/log.h"
 #include "agent/timeline/timeline.h"
 #include "lvm/tool.h"
@@ -137,7 +138,7 @@ int show_status(const Options& options) {
                    {{"error", text.error().message}});
         return something_wrong;
     }
-    auto status = nlohmann::ordered_json::parse(*text, nullptr, false);
+    auto status = parse_ordered_json(*text);
     if (!status.is_object()) {
         log::error("/run/muster/status.json can't be understood");
         return something_wrong;
@@ -146,7 +147,7 @@ int show_status(const Options& options) {
         const auto waiting = read_whole_spool(files);
         status["spool"] = list_spool(waiting);
         print(options.json
-                  ? status.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n"
+                  ? to_text(status) + "\n"
                   : describe_report(status) + draw_timeline(status) + describe_spool(waiting));
         if (!options.svg.empty() && !write_file(options.svg, timeline_picture(status))) {
             return bad_configuration;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 
+#include "agent/sys/json_text.h"
 #include "agent/sys/log.h"
 
 namespace muster {
@@ -53,7 +54,7 @@ void print(const std::string& text) {
 }
 
 void print(const nlohmann::ordered_json& json) {
-    print(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+    print(to_text(json, 2) + "\n");
 }
 
 bool write_file(const std::string& file, const std::string& text) {

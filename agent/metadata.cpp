@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <random>
 
+#include "agent/sys/json_text.h"
 #include "probes/witnesses.h"
 
 namespace muster {
@@ -81,8 +82,8 @@ std::optional<Finding> changed(const char* subject, const Answer<T>& answer, con
     if (!differs && !undecided) return std::nullopt;
     auto changed = probes::failed(
         "metadata", subject, "metadata-unstable",
-        fmt::format("it was confirmed as {}, and later {}", shown(known).dump(),
-                    differs ? "as " + shown(*answer.get()).dump() : "answers differed"));
+        fmt::format("it was confirmed as {}, and later {}", to_text(shown(known)),
+                    differs ? "as " + to_text(shown(*answer.get())) : "answers differed"));
     changed.evidence = evidence(answer);
     return changed;
 }

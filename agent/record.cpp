@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/sys/json_text.h"
+
 namespace muster {
 namespace {
 
@@ -79,9 +81,7 @@ void Record::add(const Json& event) try {
 }
 
 std::string encoded(const Json& event, std::size_t most) {
-    const auto dump = [](const Json& json) {
-        return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-    };
+    const auto dump = [](const Json& json) { return to_text(json); };
     auto text = dump(event);
     if (text.size() <= most) return text;
     auto kept = event;

@@ -3,6 +3,8 @@
 #include <cmath>
 #include <fmt/format.h>
 
+#include "agent/sys/json_text.h"
+
 namespace muster {
 namespace {
 
@@ -79,7 +81,7 @@ void shorten(OrderedJson& text, std::size_t most) {
 
 std::string dump(const OrderedJson& report) {
     // Names and messages hold what devices and servers say: bytes that are no UTF-8 are replaced.
-    return report.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+    return to_text(report);
 }
 
 } // namespace

@@ -13,6 +13,7 @@
 #include "agent/real_world.h"
 #include "agent/session.h"
 #include "agent/stages.h"
+#include "agent/sys/json_text.h"
 #include "agent/sys/lock.h"
 #include "agent/sys/log.h"
 #include "agent/sys/notify.h"
@@ -90,7 +91,7 @@ Ending follow(Worker& worker, Record& record, Session& session, Clock& clock, in
             worker.next(clock, limit.clipped(clock, std::chrono::milliseconds(200)), signals);
         switch (next.event) {
         case Worker::Event::message: {
-            const auto event = nlohmann::json::parse(next.message, nullptr, false);
+            const auto event = parse_json(next.message);
             record.add(event);
             live.show(event, record);
             if (record.finished) limit = limit.clipped(clock, farewell);

@@ -4,6 +4,7 @@
 #include "agent/commands.h"
 #include "agent/look.h"
 #include "agent/metadata.h"
+#include "agent/sys/json_text.h"
 #include "probes/instance_values.h"
 
 namespace muster {
@@ -52,7 +53,7 @@ void compare(const probes::Identity& identity, const std::vector<probes::Instanc
 
 std::string text_of(const OrderedJson& value) {
     if (value.is_string()) return value.get<std::string>();
-    return value.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+    return to_text(value);
 }
 
 std::string line_of(const OrderedJson& row) {

@@ -4,6 +4,7 @@
 
 #include "agent/report.h"
 #include "agent/sys/fields.h"
+#include "agent/sys/json_text.h"
 #include "agent/sys/log.h"
 
 namespace muster {
@@ -45,7 +46,7 @@ void Standing::keep(const Record& record, bool enforced, Instant until) {
 
 Json read_status(const Files& files) {
     const auto text = files.read(status_file);
-    return text ? Json::parse(*text, nullptr, false) : Json();
+    return text ? parse_json(*text) : Json();
 }
 
 std::optional<bool> is_reached(const Json& status, Milestone milestone) {

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "agent/sys/json_text.h"
+
 namespace muster::lvm {
 namespace {
 
@@ -40,9 +42,7 @@ class Row {
     }
 
   private:
-    [[nodiscard]] std::string shown() const {
-        return row_.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 200);
-    }
+    [[nodiscard]] std::string shown() const { return to_text(row_).substr(0, 200); }
 
     const Json& row_;
     std::string& problem_;
@@ -130,7 +130,7 @@ bool VolumeGroup::partial() const {
 }
 
 Result<Report> parse_report(std::string_view text) {
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     if (!json.is_object() || !json.contains("report") || !json["report"].is_array()) {
         return fail(Errc::malformed,
                     fmt::format("lvm fullreport: expected {{\"report\": [...]}}, found {} "

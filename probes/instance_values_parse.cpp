@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "agent/sys/json_text.h"
 #include "probes/instance_values.h"
 #include "probes/text.h"
 
@@ -27,15 +28,6 @@ bool is_tag_key(std::string_view key) {
                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                       std::string_view("+-=.,_:@").contains(c);
            });
-}
-
-bool is_utf8(const std::string& text) {
-    try {
-        static_cast<void>(Json(text).dump());
-        return true;
-    } catch (const Json::exception&) {
-        return false;
-    }
 }
 
 /// Of UTF-8.
@@ -132,7 +124,7 @@ Result<std::string> parse_tag_value(std::string_view text) {
 }
 
 Result<Credentials> parse_credentials(std::string_view text) {
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     // Nothing of what was found is ever quoted here.
     if (!json.is_object()) {
         return fail(Errc::malformed, "role credentials: expected a JSON object");
@@ -158,7 +150,7 @@ Result<Credentials> parse_credentials(std::string_view text) {
 }
 
 Result<SpotAction> parse_spot_action(std::string_view text) {
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     SpotAction action;
     if (json.is_object()) action = {text_of(json, "action"), text_of(json, "time")};
     if (action.action.empty() || action.time.empty()) {
@@ -168,7 +160,7 @@ Result<SpotAction> parse_spot_action(std::string_view text) {
 }
 
 Result<std::vector<MaintenanceEvent>> parse_maintenance(std::string_view text) {
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     if (!json.is_array() || json.size() > max_events) {
         return malformed("events/maintenance/scheduled", "a JSON array", text);
     }
@@ -188,7 +180,7 @@ Result<std::vector<MaintenanceEvent>> parse_maintenance(std::string_view text) {
 }
 
 Result<std::string> parse_rebalance(std::string_view text) {
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     auto time = json.is_object() ? text_of(json, "noticeTime") : "";
     if (time.empty()) {
         return malformed("events/recommendations/rebalance", R"({"noticeTime": ...})", text);

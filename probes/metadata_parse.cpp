@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "agent/sys/json_text.h"
 #include "probes/metadata.h"
 #include "probes/text.h"
 
@@ -20,7 +21,7 @@ bool is_word(std::string_view text, std::string_view extra) {
 } // namespace
 
 Result<Identity> parse_identity(std::string_view document) {
-    const auto json = nlohmann::json::parse(document, nullptr, false);
+    const auto json = parse_json(document);
     if (!json.is_object()) {
         return fail(Errc::malformed, "instance identity document: expected a JSON object, found " +
                                          excerpt(document));

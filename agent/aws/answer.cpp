@@ -8,6 +8,7 @@
 
 #include "agent/aws/xml.h"
 #include "agent/sys/fields.h"
+#include "agent/sys/json_text.h"
 #include "probes/text.h"
 
 namespace muster::aws {
@@ -37,7 +38,7 @@ std::string_view bare_code(std::string_view type) {
 }
 
 std::optional<ServiceError> from_json(std::string_view body) {
-    const auto json = Json::parse(body, nullptr, false);
+    const auto json = parse_json(body);
     if (!json.is_object()) return std::nullopt;
     const auto message = fields::text(json, "message");
     return made(bare_code(fields::text(json, "__type")),
@@ -164,7 +165,7 @@ Result<std::vector<LaunchHook>> parse_launch_hooks(std::string_view body) {
 }
 
 Result<std::optional<ServiceError>> parse_put_events(std::string_view body) {
-    const auto json = Json::parse(body, nullptr, false);
+    const auto json = parse_json(body);
     const auto entries = json.is_object() ? json.find("Entries") : json.end();
     if (!json.is_object() || entries == json.end() || !entries->is_array() ||
         entries->size() != 1 || !entries->front().is_object()) {

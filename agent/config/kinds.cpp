@@ -5,6 +5,7 @@
 
 #include "agent/config/expect.h"
 #include "agent/config/units.h"
+#include "agent/sys/json_text.h"
 
 namespace muster {
 
@@ -105,7 +106,7 @@ std::string to_shown(const Json& value, Shown shown) {
     if (shown == Shown::host) {
         visible = host_only(*as_text(visible));
     }
-    return shortened(visible.dump(-1, ' ', false, Json::error_handler_t::replace));
+    return shortened(to_text(visible));
 }
 
 namespace kinds {

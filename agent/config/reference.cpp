@@ -3,6 +3,7 @@
 #include "agent/config/config.h"
 #include "agent/config/table.h"
 #include "agent/config/values.h"
+#include "agent/sys/json_text.h"
 
 namespace muster {
 
@@ -123,7 +124,7 @@ std::string sections(const KeyTable& table) {
 void add_defaults(const KeyTable& table, const Key& key, const nlohmann::ordered_json& value,
                   const std::string& indent, std::string& text) {
     if (key.node == Key::Node::value || !value.is_object() || value.empty()) {
-        text += value.dump();
+        text += to_text(value);
         return;
     }
     text += "{\n";

@@ -4,6 +4,7 @@
 
 #include "agent/config/config.h"
 #include "agent/config/table.h"
+#include "agent/sys/json_text.h"
 
 namespace muster {
 namespace {
@@ -20,7 +21,7 @@ const char* type_of(const Json& value) {
 Json types_of(const Key& key) {
     std::set<std::string> types{"null"}; // brings the default back, or removes an entry
     if (!key.preset.empty()) types.insert(type_of(key.preset_value()));
-    if (!key.example.empty()) types.insert(type_of(Json::parse(key.example)));
+    if (!key.example.empty()) types.insert(type_of(parse_json(key.example)));
     for (const Json& sample : {Json(true), Json(1U), Json(100U), Json::object({{"min", 2}})})
         if (!key.kind.check(sample)) types.insert(type_of(sample));
     // Every form of text is a kind of its own.
@@ -55,7 +56,7 @@ std::string config_schema() {
     schema["type"] = "object"; // a file that is null is none
     schema["$schema"] = "http://json-schema.org/draft-07/schema#";
     schema["title"] = "muster's configuration, see muster.json(5)";
-    return schema.dump(2) + "\n";
+    return to_text(schema, 2) + "\n";
 }
 
 } // namespace muster

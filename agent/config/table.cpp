@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/sys/json_text.h"
+
 namespace muster {
 
 std::string_view Key::name() const {
@@ -10,7 +12,7 @@ std::string_view Key::name() const {
 }
 
 Json Key::preset_value() const {
-    return Json::parse(preset, nullptr, false);
+    return parse_json(preset);
 }
 
 KeyTable::KeyTable() : keys_(config_keys()) {

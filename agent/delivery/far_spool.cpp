@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "agent/sys/json_text.h"
+
 namespace muster {
 namespace {
 
@@ -74,13 +76,12 @@ Json read(const Files& files, const Json&) {
 std::string serve(std::string_view bytes, Json (*work)(const Files&, const Json&)) {
     Json answer;
     try {
-        const auto argument = Json::from_cbor(bytes);
+        const auto argument = parse_cbor(bytes);
         answer = work(Files(argument.at("root").get<std::string>()), argument);
     } catch (const Json::exception& error) {
         answer = {{"error", error.what()}, {"code", Errc::internal}};
     }
-    const auto encoded = Json::to_cbor(answer);
-    return {encoded.begin(), encoded.end()};
+    return to_cbor(answer);
 }
 
 std::string serve_keep(std::string_view bytes) {
@@ -97,8 +98,7 @@ std::string serve_read(std::string_view bytes) {
 
 Result<std::unique_ptr<IsolatedCall>> start(Isolate& isolate, IsolatedFunction function,
                                             const Json& argument) {
-    const auto encoded = Json::to_cbor(argument);
-    return isolate.start(function, std::string(encoded.begin(), encoded.end()));
+    return isolate.start(function, to_cbor(argument));
 }
 
 Result<std::unique_ptr<IsolatedCall>> nothing_is_kept() {
@@ -112,7 +112,7 @@ Error error_in(const Json& answer) {
 Result<Json> finish(IsolatedCall& call, Deadline deadline) {
     const auto bytes = call.wait(deadline);
     if (!bytes) return fail(bytes.error(), "/var/lib/muster");
-    auto answer = Json::from_cbor(*bytes, true, false);
+    auto answer = parse_cbor(*bytes);
     if (!answer.is_object()) return fail(Errc::internal, "a message of a helper can't be read");
     if (answer.contains("error")) return std::unexpected(error_in(answer));
     return answer;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "agent/sys/json_text.h"
 #include "agent/sys/log.h"
 #include "probes/witnesses.h"
 
@@ -14,7 +15,7 @@ using OrderedJson = nlohmann::ordered_json;
 /// The last verdict that there was in this boot, delivered or not.
 OrderedJson latest_report(const Files& files) {
     const auto text = files.read("/run/muster/report.json");
-    return text ? OrderedJson::parse(*text, nullptr, false) : OrderedJson();
+    return text ? parse_ordered_json(*text) : OrderedJson();
 }
 
 std::optional<Statement> latest_verdict(const OrderedJson& report) {
@@ -61,17 +62,17 @@ bool makes_void(const Statement& later, const Statement& earlier) {
 }
 
 std::string superseded(const std::string& body) {
-    auto report = OrderedJson::parse(body, nullptr, false);
+    auto report = parse_ordered_json(body);
     if (!report.is_object()) return body;
     report["superseded"] = true;
-    return report.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
+    return to_text(report);
 }
 
 Here here_and_now(const Files& files) {
     Here here{.boot_id = files.read_value("/proc/sys/kernel/random/boot_id").value_or(""),
               .instance_id = probes::firmware_instance_id(files)};
     if (here.instance_id.empty())
-        here.instance_id = facts_of(latest_report(files).dump()).instance_id;
+        here.instance_id = facts_of(to_text(latest_report(files))).instance_id;
     return here;
 }
 

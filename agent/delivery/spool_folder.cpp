@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "agent/sys/fields.h"
+#include "agent/sys/json_text.h"
 
 namespace muster {
 namespace {
@@ -17,7 +18,7 @@ using Json = nlohmann::json;
 constexpr std::size_t max_entry = 256 << 10;
 
 std::optional<SpoolEntry> parse(const std::string& name, const std::string& text) {
-    const auto json = Json::parse(text, nullptr, false);
+    const auto json = parse_json(text);
     if (!json.is_object()) return std::nullopt;
     try {
         return SpoolEntry{
@@ -37,7 +38,7 @@ std::string text_of(const SpoolEntry& entry) {
         {"sink", entry.sink},         {"boot_id", entry.boot_id},
         {"sequence", entry.sequence}, {"time_ms", entry.time.time_since_epoch().count()},
         {"key", entry.message.key},   {"body", entry.message.body}};
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+    return to_text(json);
 }
 
 } // namespace
@@ -131,7 +132,7 @@ void sort_entries(std::vector<SpoolEntry>& entries, const std::string& last) {
 }
 
 std::string outcome_of(const std::string& body) {
-    return fields::text(Json::parse(body, nullptr, false), "outcome");
+    return fields::text(parse_json(body), "outcome");
 }
 
 bool is_verdict(const std::string& outcome) {

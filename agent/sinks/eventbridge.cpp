@@ -3,6 +3,7 @@
 
 #include "agent/aws/answer.h"
 #include "agent/sinks/aws_sink.h"
+#include "agent/sys/json_text.h"
 
 namespace muster {
 namespace {
@@ -35,8 +36,7 @@ class EventBridge : public AwsSink {
                 .action = "PutEvents",
                 .on = "the event bus " + config_.bus,
                 .target = "AWSEvents.PutEvents",
-                .json = OrderedJson{{"Entries", OrderedJson::array({entry})}}.dump(
-                    -1, ' ', false, OrderedJson::error_handler_t::replace)};
+                .json = to_text(OrderedJson{{"Entries", OrderedJson::array({entry})}})};
     }
 
     /// The request was, but not its one entry.

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/sys/fields.h"
+#include "agent/sys/json_text.h"
 
 namespace muster {
 namespace {
@@ -22,7 +23,7 @@ std::string out_of_place(const Facts& facts, const Here& here) {
 } // namespace
 
 Facts facts_of(const std::string& body) {
-    const auto report = Json::parse(body, nullptr, false);
+    const auto report = parse_json(body);
     return {.outcome = fields::text(report, "outcome"),
             .boot_id = fields::text(report, "boot_id"),
             .instance_id = fields::text(fields::member(report, "instance"), "id"),

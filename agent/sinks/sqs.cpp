@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/sinks/aws_sink.h"
+#include "agent/sys/json_text.h"
 
 namespace muster {
 namespace {
@@ -35,9 +36,9 @@ class Sqs : public AwsSink {
     /// SQS refuses characters that XML has not, U+FFFF for one; as "\uffff" they are none. At most
     /// three times as long, within the 256 KiB of a message.
     static std::string in_ascii(const std::string& body) {
-        const auto report = nlohmann::ordered_json::parse(body, nullptr, false);
+        const auto report = parse_ordered_json(body);
         if (report.is_discarded()) return body;
-        return report.dump(-1, ' ', true, nlohmann::ordered_json::error_handler_t::replace);
+        return to_ascii_text(report);
     }
 };
 

@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/sinks/sink.h"
+#include "agent/sys/json_text.h"
 #include "agent/sys/log.h"
 #include "agent/sys/retry_after.h"
 
@@ -52,13 +53,13 @@ class Webhook : public Sink {
     /// Put in here, and nowhere else: it is in no file, and in no other sink's report.
     [[nodiscard]] std::string with_identity(const std::string& body, Deadline deadline) {
         if (!identity_) return body;
-        auto report = nlohmann::ordered_json::parse(body, nullptr, false);
+        auto report = parse_ordered_json(body);
         const auto identity = identity_(deadline);
         if (!identity)
             log::warning("report without identity", {{"error", identity.error().message}});
         if (!identity || !report.is_object()) return body;
         report["identity"] = *identity;
-        return report.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+        return to_text(report);
     }
 
     [[nodiscard]] SinkError refusal(const HttpResponse& response) const {

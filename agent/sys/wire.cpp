@@ -1,21 +1,16 @@
 #include "agent/sys/wire.h"
 
-#include <cstdint>
 #include <exception>
-#include <vector>
+
+#include "agent/sys/json_text.h"
 
 namespace muster::wire {
 
 namespace {
 
-std::string encode(const Json& value) {
-    const std::vector<std::uint8_t> bytes = Json::to_cbor(value);
-    return {bytes.begin(), bytes.end()};
-}
-
 /// Both ends are this very program, so a value of another shape is a mistake of ours.
 Result<Json> decode(std::string_view bytes) {
-    Json value = Json::from_cbor(bytes, true, false);
+    Json value = parse_cbor(bytes);
     if (value.is_discarded()) {
         return fail(Errc::internal, "a message of a helper can't be read");
     }
@@ -28,15 +23,15 @@ std::string serve(std::string_view argument, Result<Json> (*work)(const Json&)) 
     const auto decoded = decode(argument);
     const auto result = decoded ? work(*decoded) : decoded;
     if (result) {
-        return encode(Json{{"value", *result}});
+        return to_cbor(Json{{"value", *result}});
     }
-    return encode(Json{{"error", static_cast<int>(result.error().code)},
-                       {"message", result.error().message}});
+    return to_cbor(Json{{"error", static_cast<int>(result.error().code)},
+                        {"message", result.error().message}});
 }
 
 Result<std::unique_ptr<IsolatedCall>> start(Isolate& isolate, IsolatedFunction function,
                                             const Json& argument) {
-    return isolate.start(function, encode(argument));
+    return isolate.start(function, to_cbor(argument));
 }
 
 Result<Json> finish(IsolatedCall& call, Deadline deadline) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/sys/fields.h"
+#include "agent/sys/json_text.h"
 
 namespace muster::tune {
 namespace {
@@ -70,7 +71,7 @@ void Collector::unreadable(std::string_view where, std::string_view why) {
 
 void Collector::line(std::string_view where, std::string_view text) {
     if (text.find_first_not_of(" \t\r") == std::string_view::npos) return;
-    const auto report = Json::parse(text, nullptr, false);
+    const auto report = parse_json(text);
     if (!report.is_object()) return unreadable(where, "not a JSON object");
     if (fields::text(report, "schema") != "muster.report/1" ||
         fields::text(report, "boot_id").empty()) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "agent/config/units.h"
+#include "agent/sys/json_text.h"
 #include "agent/tune/show.h"
 
 namespace muster::tune {
@@ -45,7 +46,7 @@ class Writer {
         fragment_.text =
             fmt::format("// By muster tune. A look was to cost {:g} s of waiting, a new "
                         "machine {:g} s.\n{}\n",
-                        costs.look, costs.recreation, layer_.dump(2));
+                        costs.look, costs.recreation, to_text(layer_, 2));
         return std::move(fragment_);
     }
 

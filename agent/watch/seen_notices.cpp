@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/sys/json_text.h"
+
 namespace muster {
 namespace {
 
@@ -11,8 +13,7 @@ using Json = nlohmann::json;
 constexpr std::size_t max_told = 200;
 
 std::string content_of(const probes::Notice& notice) {
-    return Json::array({notice.kind, notice.detail, notice.time})
-        .dump(-1, ' ', false, Json::error_handler_t::replace);
+    return to_text(Json::array({notice.kind, notice.detail, notice.time}));
 }
 
 } // namespace

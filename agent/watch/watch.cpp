@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "agent/report.h"
+#include "agent/sys/json_text.h"
 #include "agent/sys/log.h"
 #include "agent/sys/notify.h"
 #include "agent/verdict.h"
@@ -136,7 +137,7 @@ void Watch::take_notices() {
         const auto json = notice_json(notice);
         remember();
         report(notice_report(letterhead_.next(config_.mode), record(), json),
-               fmt::format("notice: {} {} {}", notice.kind, notice.detail.dump(), notice.time));
+               fmt::format("notice: {} {} {}", notice.kind, to_text(notice.detail), notice.time));
     }
 }
 
@@ -293,14 +294,13 @@ void Watch::remember() const {
     const nlohmann::json memory = {{"boot_id", letterhead_.boot_id()},
                                    {"bad", hysteresis_.bad()},
                                    {"notices", seen_.to_json()}};
-    const auto written = world_.files.write(
-        memory_file, memory.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    const auto written = world_.files.write(memory_file, to_text(memory));
     if (!written) log::warning("can't be kept", {{"error", written.error().message}});
 }
 
 void Watch::recall() try {
     const auto text = world_.files.read(memory_file);
-    const auto memory = text ? nlohmann::json::parse(*text, nullptr, false) : nlohmann::json();
+    const auto memory = text ? parse_json(*text) : nlohmann::json();
     if (!memory.is_object() || memory.at("boot_id") != letterhead_.boot_id()) return;
     seen_ = SeenNotices::from_json(memory.at("notices"));
     hysteresis_.assume_bad(memory.at("bad").get<std::vector<probes::Finding>>());

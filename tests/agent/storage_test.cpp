@@ -30,15 +30,15 @@ struct StorageMachine {
         return record.storage["volumes"][0];
     }
 
-    /// The first outside call of this name in such a run will go wrong.
+    /// The last outside call of this name in such a run will go wrong.
     void spoil(const std::string& call, Fault fault) {
         StorageMachine whole;
         whole.job.layout = job.layout;
         (void)whole.volume();
         const auto& called = whole.job.machine.called;
-        const auto at = std::ranges::find(called, call);
-        REQUIRE(at != called.end());
-        job.machine.fault_at = static_cast<int>(at - called.begin());
+        const auto at = std::find(called.rbegin(), called.rend(), call);
+        REQUIRE(at != called.rend());
+        job.machine.fault_at = static_cast<int>(called.rend() - at) - 1;
         job.machine.fault = fault;
     }
 };

@@ -30,6 +30,7 @@ constexpr std::array reasons = {
     Reason{"deadline-exceeded", true},
     Reason{"cannot-tell", true},
     Reason{"ephemeral-foreign-data", false},
+    Reason{"layout-changed", false},
     Reason{"ebs-wrong", false},
     Reason{"mount-failed", false},
     Reason{"tool-missing", false},

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "agent/sys/side_by_side.h"
+#include "lvm/active.h"
 #include "lvm/filesystem.h"
 #include "lvm/tool.h"
 #include "lvm/wipe.h"
@@ -17,6 +18,13 @@ class Applier {
   public:
     Applier(const Machine& machine, const Plan& plan, LvmTool lvm, Deadline deadline)
         : machine_(machine), plan_(plan), lvm_(std::move(lvm)), deadline_(deadline) {}
+
+    Done operator()(const MarkGroup& step) const {
+        if (auto same = still_the_same_disks(); !same) return same;
+        return must_run(machine_,
+                        mark_group(lvm_, step.group, step.devices, wipe_tag(plan_.instance_id)),
+                        deadline_);
+    }
 
     Done operator()(const WipeDisk& step) const {
         if (auto same = still_the_same_disks(); !same) return same;
@@ -64,17 +72,17 @@ class Applier {
         if (auto same = still_the_same_disks(); !same) return same;
         const auto command = remove_volume(lvm_, plan_.group, plan_.devices, step.volume);
         if (auto removed = must_run(machine_, command, deadline_); !removed) return removed;
-        const auto active = read_active(machine_, plan_.group);
-        if (!active) return std::unexpected(active.error());
         const auto name = mapper_name(plan_.group, step.volume);
-        if (!active->contains(name)) return {};
+        const auto active = find_active(machine_, name);
+        if (!active) return std::unexpected(active.error());
+        if (!*active) return {};
         return std::unexpected(
             Failure{"assembly-failed",
                     fmt::format("lvremove ended well, but device-mapper still has {}", name)});
     }
 
     Done operator()(const ActivateGroup& step) const {
-        const auto command = activate_group(lvm_, plan_.group, plan_.devices);
+        const auto command = activate_volumes(lvm_, plan_.group, plan_.devices, step.volumes);
         if (auto made = must_run(machine_, command, deadline_); !made) return made;
         for (const auto& volume : step.volumes) {
             if (auto found = there(volume); !found) return found;

@@ -23,6 +23,9 @@ struct CommandsOf {
     [[nodiscard]] std::string node(const VolumeLayout& volume) const {
         return "/dev/mapper/" + mapper_name(plan.group, volume.name);
     }
+    Commands operator()(const MarkGroup& mark) const {
+        return {mark_group(lvm, mark.group, mark.devices, wipe_tag(plan.instance_id))};
+    }
     Commands operator()(const WipeDisk& wipe) const {
         Commands commands;
         for (const auto& extent : extents_of(wipe))
@@ -46,8 +49,8 @@ struct CommandsOf {
         return {create_volume(lvm, plan.group, plan.devices, create.volume, create.size,
                               create.stripes)};
     }
-    Commands operator()(const ActivateGroup&) const {
-        return {activate_group(lvm, plan.group, plan.devices)};
+    Commands operator()(const ActivateGroup& activate) const {
+        return {activate_volumes(lvm, plan.group, plan.devices, activate.volumes)};
     }
     Commands operator()(const MakeFilesystem& make) const {
         return {make_filesystem(mkfs_name(make.volume.filesystem), make.volume, node(make.volume),
@@ -83,6 +86,10 @@ std::string describe(const Signature& signature) {
 std::string describe(const Plan& plan, const Step& step) {
     struct Describe {
         const Plan& plan;
+        std::string operator()(const MarkGroup& mark) const {
+            return fmt::format("mark the volume group {} on {} as one to be wiped", mark.group,
+                               names_of(mark.devices));
+        }
         std::string operator()(const WipeDisk& wipe) const {
             return fmt::format("wipe {}: {}", wipe.disk.node, wipe.why);
         }

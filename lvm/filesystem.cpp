@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "lvm/survey.h"
+#include "lvm/active.h"
 #include "lvm/tool.h"
 
 namespace muster::lvm {
@@ -18,24 +18,28 @@ constexpr std::uint64_t volume_start = 1 << 20;
 
 std::expected<ActiveVolume, Failure> find_volume(const Machine& machine, const Plan& plan,
                                                  const std::string& volume) {
-    auto active = read_active(machine, plan.group);
+    const auto name = mapper_name(plan.group, volume);
+    auto active = find_active(machine, name);
     if (!active) return std::unexpected(active.error());
-    const auto found = active->find(mapper_name(plan.group, volume));
-    if (found == active->end()) {
+    if (!*active) {
         return std::unexpected(Failure{
             "assembly-failed", fmt::format("device-mapper has no node for the volume {}", volume)});
     }
-    const auto& node = found->second;
+    auto& node = **active;
     const bool on_our_disks =
         !node.disks.empty() && std::ranges::all_of(node.disks, [&](const std::string& disk) {
             return std::ranges::find(plan.disks, disk, &Disk::name) != plan.disks.end();
         });
-    if (!on_our_disks || !node.uuid.starts_with("LVM-")) {
-        return std::unexpected(Failure{
-            "assembly-failed", fmt::format("{} ({}) lies on {}, not on this group's disks",
-                                           found->first, node.uuid, fmt::join(node.disks, ", "))});
+    // Of a group that this run has made the uuid is not known: any volume of LVM's on its disks is
+    // the group's.
+    const auto group = mapper_group(node.uuid);
+    if (on_our_disks && !group.empty() &&
+        (plan.group_uuid.empty() || group == mapper_uuid(plan.group_uuid))) {
+        return std::move(node);
     }
-    return node;
+    return std::unexpected(
+        Failure{"assembly-failed", fmt::format("{} ({}) lies on {}, not on this group's disks",
+                                               name, node.uuid, fmt::join(node.disks, ", "))});
 }
 
 std::expected<void, Failure> check_empty(const Machine& machine, const std::string& node,

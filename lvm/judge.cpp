@@ -9,6 +9,7 @@ namespace muster::lvm {
 namespace {
 
 constexpr std::string_view lvm_label = "LVM2_member";
+constexpr std::uint64_t volumes_begin = 1 << 20; ///< on a disk of a group that muster made
 constexpr std::string_view advice = "save what is needed and wipe it, or take a new instance";
 
 using Judged = std::expected<Judgement, Refusal>;
@@ -68,38 +69,89 @@ Judged foreign(const Situation& now, const Candidate& candidate, const std::stri
                                            : ""));
 }
 
-std::string whose_group(const Situation& now, const Disk& disk, const VolumeGroup& group) {
+/// A group with our tag that is not the one: never foreign, and never wiped.
+Judged refuse_tagged(const Situation& now, const Disk& disk, const VolumeGroup& group) {
     const auto belongs = fmt::format("{} belongs to the volume group {}", disk.node, group.name);
-    if (!group.has_tag(owner_tag)) {
-        return fmt::format("{}, which is not ours (it has no tag \"{}\")", belongs, owner_tag);
+    if (!is_tagged_ours(now, group)) {
+        return refuse(disk, "cannot-tell",
+                      fmt::format("{} of another instance ({}), this one is {}: no instance-store "
+                                  "disk comes from another instance, so the metadata or the "
+                                  "disk's origin is wrong; nothing is written to it, whatever "
+                                  "ephemeral.on_foreign_data says",
+                                  belongs, fmt::join(group.tags, ", "), now.instance_id));
     }
-    if (!group.has_tag(instance_tag(now.instance_id))) {
-        return fmt::format("{} of another instance ({}), this one is {}", belongs,
-                           fmt::join(group.tags, ", "), now.instance_id);
+    if (group.name == now.layout.volume_group) {
+        return refuse(
+            disk, "ephemeral-foreign-data",
+            fmt::format("{}, and another group of this instance's has the same name", belongs));
     }
-    return fmt::format("{}, which this instance's own muster made, and the configuration now wants "
-                       "it to be called {}: go back to the old ephemeral.volume_group",
-                       belongs, now.layout.volume_group);
+    return refuse(disk, "layout-changed",
+                  fmt::format("{0}, which is this instance's own, and the configuration now wants "
+                              "it to be called {2}: go back to the old ephemeral.volume_group, or "
+                              "rename the group with `vgrename {1} {2}`",
+                              belongs, group.name, now.layout.volume_group));
 }
 
-/// The disk has an LVM label and nothing else.
-Judged judge_label(const Situation& now, const Candidate& candidate, const VolumeGroup* ours) {
+bool is_disk(const PhysicalVolume& volume, const Disk& disk) {
+    return !volume.missing && volume.major == disk.major && volume.minor == disk.minor;
+}
+
+/// How many disks of the group are not among ours. LVM is shown no others, so one that is not
+/// ephemeral looks like one that is missing.
+std::ptrdiff_t disks_beyond(const Situation& now, const VolumeGroup& group) {
+    return std::ranges::count_if(group.physical, [&](const PhysicalVolume& volume) {
+        return std::ranges::none_of(
+            now.candidates, [&](const Candidate& one) { return is_disk(volume, one.disk); });
+    });
+}
+
+/// A disk of our own group. A signature among its volumes' data is no matter: md 1.0 in the last
+/// block of the last volume may stand in the last one of the disk. One before these is a
+/// stranger's.
+Judged judge_member(const Candidate& candidate, const VolumeGroup& group) {
     const auto& disk = candidate.disk;
-    const auto is_disk = [&](const PhysicalVolume& volume) {
-        return !volume.missing && volume.major == disk.major && volume.minor == disk.minor;
-    };
-    for (const auto& group : now.lvm.groups) {
-        if (std::ranges::none_of(group.physical, is_disk)) continue;
-        if (&group == ours) return Judgement{Standing::ours};
-        if (ours != nullptr && is_ours(now, group)) {
-            return Judgement{Standing::wipe,
-                             fmt::format("{} belongs to an earlier volume group {} of ours that "
-                                         "was given up",
-                                         disk.node, group.name)};
-        }
-        return foreign(now, candidate, whose_group(now, disk, group));
+    const auto& signatures = candidate.content.signatures;
+    const auto stray = std::ranges::find_if(signatures, [](const Signature& signature) {
+        return signature.type != lvm_label && signature.offset < volumes_begin;
+    });
+    if (stray == signatures.end() && disk.partitions.empty()) return Judgement{Standing::ours};
+    return refuse(disk, "ephemeral-foreign-data",
+                  fmt::format("{} belongs to our volume group {}, and carries {} besides: another "
+                              "program has written to it; {}",
+                              disk.node, group.name,
+                              stray == signatures.end() ? "partitions" : describe(*stray), advice));
+}
+
+Judged judge_group(const Situation& now, const Candidate& candidate, const VolumeGroup& group,
+                   const VolumeGroup* ours) {
+    const auto& disk = candidate.disk;
+    if (&group == ours) return judge_member(candidate, group);
+    if (ours != nullptr && is_ours(now, group)) {
+        return Judgement{Standing::wipe,
+                         fmt::format("{} belongs to an earlier volume group {} of ours that "
+                                     "was given up",
+                                     disk.node, group.name)};
     }
-    const auto orphan = std::ranges::find_if(now.lvm.orphans, is_disk);
+    if (group.has_tag(owner_tag)) return refuse_tagged(now, disk, group);
+    const auto what =
+        fmt::format("{} belongs to the volume group {}, which is not ours (it has no tag \"{}\")",
+                    disk.node, group.name, owner_tag);
+    const auto beyond = disks_beyond(now, group);
+    // What is left of a group that was whole when its wipe began.
+    if (beyond == 0 || group.has_tag(wipe_tag(now.instance_id))) {
+        return foreign(now, candidate, what);
+    }
+    return refuse(disk, "ephemeral-foreign-data",
+                  fmt::format("{}, and {} of its {} disks are not among the ephemeral disks here, "
+                              "so it is never wiped, whatever ephemeral.on_foreign_data says; {}",
+                              what, beyond, group.physical.size(), advice));
+}
+
+/// The disk has an LVM label and nothing else, and LVM names no group that has it.
+Judged judge_label(const Situation& now, const Candidate& candidate) {
+    const auto& disk = candidate.disk;
+    const auto orphan =
+        std::ranges::find_if(now.lvm.orphans, [&](const auto& one) { return is_disk(one, disk); });
     if (orphan == now.lvm.orphans.end()) {
         return refuse(
             disk, "cannot-tell",
@@ -115,14 +167,20 @@ Judged judge_label(const Situation& now, const Candidate& candidate, const Volum
                                      "short",
                                      disk.node)};
     }
-    return foreign(
-        now, candidate,
-        fmt::format("{} carries an LVM label of a group that LVM can't find", disk.node));
+    return refuse(
+        disk, "ephemeral-foreign-data",
+        fmt::format("{} carries an LVM label of a group that LVM can't find: its metadata "
+                    "are damaged, or on another disk only, so it is never wiped, whatever "
+                    "ephemeral.on_foreign_data says; {}",
+                    disk.node, advice));
 }
 
 Judged judge_content(const Situation& now, const Candidate& candidate, const VolumeGroup* ours) {
     const auto& disk = candidate.disk;
     const auto& content = candidate.content;
+    for (const auto& group : now.lvm.groups) {
+        if (has_disk(group, disk)) return judge_group(now, candidate, group, ours);
+    }
     if (!disk.partitions.empty()) {
         return foreign(now, candidate,
                        fmt::format("{} is partitioned ({}){}", disk.node, disk.partitions.front(),
@@ -136,7 +194,7 @@ Judged judge_content(const Situation& now, const Candidate& candidate, const Vol
                                    disk.node));
     }
     if (content.signatures.size() == 1 && content.signatures.front().type == lvm_label) {
-        return judge_label(now, candidate, ours);
+        return judge_label(now, candidate);
     }
     return foreign(
         now, candidate,
@@ -145,9 +203,21 @@ Judged judge_content(const Situation& now, const Candidate& candidate, const Vol
 
 } // namespace
 
+bool is_tagged_ours(const Situation& situation, const VolumeGroup& group) {
+    return group.has_tag(owner_tag) && group.has_tag(instance_tag(situation.instance_id));
+}
+
 bool is_ours(const Situation& situation, const VolumeGroup& group) {
-    return group.name == situation.layout.volume_group && group.has_tag(owner_tag) &&
-           group.has_tag(instance_tag(situation.instance_id));
+    return group.name == situation.layout.volume_group && is_tagged_ours(situation, group);
+}
+
+bool has_disk(const VolumeGroup& group, const Disk& disk) {
+    return std::ranges::any_of(group.physical,
+                               [&](const auto& volume) { return is_disk(volume, disk); });
+}
+
+bool is_node_of(const ActiveVolume& node, const VolumeGroup& group) {
+    return mapper_group(node.uuid) == mapper_uuid(group.uuid);
 }
 
 std::expected<Judgement, Refusal> judge(const Situation& situation, const Candidate& candidate,

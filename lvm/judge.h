@@ -19,8 +19,15 @@ struct Judgement {
     std::string why = {}; ///< of `wipe`: what is on the disk, and what permits to destroy it
 };
 
-/// Our name, our tag, and this instance's tag: all three, or it is somebody else's.
+/// Our tag and this instance's, under whatever name: muster made the group here.
+[[nodiscard]] bool is_tagged_ours(const Situation& situation, const VolumeGroup& group);
+/// The same, under the name that the configuration has now.
 [[nodiscard]] bool is_ours(const Situation& situation, const VolumeGroup& group);
+
+/// LVM found this very disk, and says that it is one of the group's.
+[[nodiscard]] bool has_disk(const VolumeGroup& group, const Disk& disk);
+/// Whether a node of device-mapper is one of this group's volumes, or a part of one.
+[[nodiscard]] bool is_node_of(const ActiveVolume& node, const VolumeGroup& group);
 
 /// `ours`: our volume group, or null where there is none. A refusal says what was found on the disk
 /// and what can be done about it. A disk that is in use, read-only or not wholly known is refused,

@@ -5,6 +5,8 @@
 
 #include "lvm/judge.h"
 #include "lvm/plan_volumes.h"
+#include "lvm/room.h"
+#include "lvm/tool.h"
 
 namespace muster::lvm {
 namespace {
@@ -21,7 +23,7 @@ class Planner {
     Plan make() {
         const auto* group = our_group();
         judge_all(group);
-        refuse_names_in_use();
+        refuse_names_in_use(group);
         if (group == nullptr) {
             plan_new_group();
         } else if (is_partial(*group)) {
@@ -78,31 +80,82 @@ class Planner {
         }
     }
 
-    /// Somebody else's volumes may have the names that ours would get: --devices hides their group
-    /// from LVM, so only device-mapper can tell.
-    void refuse_names_in_use() {
-        const auto is_member = [&](const std::string& disk) {
-            return std::ranges::any_of(
-                members_, [&](const Candidate* member) { return member->disk.name == disk; });
-        };
-        const auto is_free = [&](const std::string& disk) {
-            return std::ranges::any_of(
-                free_, [&](const Candidate* candidate) { return candidate->disk.name == disk; });
-        };
-        for (const auto& [name, active] : now_.active) {
-            if (!active.disks.empty() && std::ranges::all_of(active.disks, is_member)) continue;
-            // Its group is gone from under it: somebody zeroed the disks, or took them away.
-            const bool stale = active.mounts.empty() && std::ranges::all_of(active.disks, is_free);
-            refuse(name, stale ? "assembly-failed" : "ephemeral-foreign-data",
-                   fmt::format("a device-mapper node {} exists already, on {}, and {}", name,
-                               active.disks.empty()
-                                   ? "nothing"
-                                   : fmt::format("{}", fmt::join(active.disks, ", ")),
-                               stale ? fmt::format("no volume group has it any more; `dmsetup "
-                                                   "remove {}` removes it",
-                                                   name)
-                                     : "is not ours; choose another ephemeral.volume_group"));
+    /// A stranger's volumes may have the names that ours would get: --devices hides their group
+    /// from LVM, so only device-mapper can tell. An owner's own volumes in our group are his.
+    void refuse_names_in_use(const VolumeGroup* group) {
+        for (const auto& [name, node] : now_.active) {
+            if (group != nullptr && is_node_of(node, *group)) {
+                if (is_wanted(name)) check_beneath(name, node);
+            } else if (!is_of_renamed_group(node)) {
+                refuse_stranger(name, node);
+            }
         }
+    }
+
+    [[nodiscard]] bool is_wanted(const std::string& name) const {
+        return std::ranges::any_of(now_.layout.volumes, [&](const VolumeLayout& volume) {
+            return name == mapper_name(plan_.group, volume.name);
+        });
+    }
+
+    /// Its disks are refused, and with better words.
+    [[nodiscard]] bool is_of_renamed_group(const ActiveVolume& node) const {
+        return std::ranges::any_of(now_.lvm.groups, [&](const VolumeGroup& group) {
+            return group.name != plan_.group && is_tagged_ours(now_, group) &&
+                   is_node_of(node, group);
+        });
+    }
+
+    /// Ours by its uuid.
+    void check_beneath(const std::string& name, const ActiveVolume& node) {
+        if (node.disks.empty()) return refuse_bare(name, node);
+        if (all_among(node.disks, members_)) return;
+        refuse(name, "ephemeral-foreign-data",
+               fmt::format("our volume {} lies on {}, and not on the disks of {} alone: it is left "
+                           "as it is",
+                           name, fmt::join(node.disks, ", "), plan_.group));
+    }
+
+    void refuse_stranger(const std::string& name, const ActiveVolume& node) {
+        if (node.disks.empty() && (node.mounts.empty() || !mapper_group(node.uuid).empty())) {
+            return refuse_bare(name, node);
+        }
+        // Its group is gone from under it: another program has zeroed the disks.
+        if (node.mounts.empty() && all_among(node.disks, free_)) return refuse_stale(name, node);
+        refuse(name, "ephemeral-foreign-data",
+               fmt::format("a device-mapper node {} exists already, on {}, and is not ours; choose "
+                           "another ephemeral.volume_group",
+                           name, disks_of(node)));
+    }
+
+    /// The kernel takes a disk from under its node when its controller is reset or it is detached.
+    void refuse_bare(const std::string& name, const ActiveVolume& node) {
+        if (node.mounts.empty()) return refuse_stale(name, node);
+        refuse(name, "ephemeral-io-error",
+               fmt::format("{0} is mounted at {1}, and the disks beneath it are gone, as after a "
+                           "reset of their controller: every access fails; take a new instance, or "
+                           "stop what uses {1}, then `umount {1}` and `dmsetup remove {0}`",
+                           name, node.mounts.front()));
+    }
+
+    void refuse_stale(const std::string& name, const ActiveVolume& node) {
+        refuse(name, "assembly-failed",
+               fmt::format("a device-mapper node {0} exists already, on {1}, and no volume group "
+                           "has it any more; `dmsetup remove {0}` removes it",
+                           name, disks_of(node)));
+    }
+
+    static std::string disks_of(const ActiveVolume& node) {
+        if (node.disks.empty()) return "nothing";
+        return fmt::format("{}", fmt::join(node.disks, ", "));
+    }
+
+    static bool all_among(const std::vector<std::string>& disks,
+                          const std::vector<const Candidate*>& candidates) {
+        return std::ranges::all_of(disks, [&](const std::string& disk) {
+            return std::ranges::any_of(
+                candidates, [&](const Candidate* one) { return one->disk.name == disk; });
+        });
     }
 
     /// LVM is shown our disks alone, so it can't see that somebody else has the name.
@@ -133,12 +186,27 @@ class Planner {
     void plan_new_group() {
         if (free_.empty()) return;
         refuse_name_taken();
+        mark_groups_to_wipe();
         for (auto& wipe : to_wipe_)
             plan_.steps.emplace_back(std::move(wipe));
         use(free_);
         note_uneven_sizes();
         plan_.steps.emplace_back(CreateGroup{plan_.devices});
         plan_volumes(now_, nullptr, plan_);
+    }
+
+    /// Where a group is on one disk, nothing is left of it in between.
+    void mark_groups_to_wipe() {
+        const auto tag = wipe_tag(plan_.instance_id);
+        for (const auto& group : now_.lvm.groups) {
+            if (group.physical.size() < 2 || group.has_tag(owner_tag) || group.has_tag(tag))
+                continue;
+            MarkGroup mark{.group = group.name};
+            for (const auto& wipe : to_wipe_) {
+                if (has_disk(group, wipe.disk)) mark.devices.push_back(wipe.disk.node);
+            }
+            if (!mark.devices.empty()) plan_.steps.emplace_back(std::move(mark));
+        }
     }
 
     [[nodiscard]] bool is_partial(const VolumeGroup& group) const {
@@ -162,7 +230,7 @@ class Planner {
                                what, extended->node));
             return;
         }
-        const auto* mounted = mounted_volume();
+        const auto* mounted = mounted_volume(group);
         if (now_.may_be_late || now_.layout.on_partial != PartialGroup::rebuild || !only_missing ||
             mounted != nullptr || group.exported || now_.elsewhere_unknown) {
             plan_.wait_for_more = now_.may_be_late && missing > 0;
@@ -170,6 +238,13 @@ class Planner {
                    mounted != nullptr ? fmt::format("{}, and {} is mounted at {}", what,
                                                     mounted->node, mounted->mounts.front())
                                       : what);
+            return;
+        }
+        if (const auto* owners = owners_volume(group); owners != nullptr) {
+            refuse(group.name, "ephemeral-foreign-data",
+                   fmt::format("{}, and its volume {} is not muster's: the group is not given up "
+                               "with it; `lvremove {}/{}` if nothing on it is needed",
+                               what, owners->name, group.name, owners->name));
             return;
         }
         RemoveGroup remove{.why = fmt::format("{} (ephemeral.on_partial is \"rebuild\")", what)};
@@ -181,11 +256,21 @@ class Planner {
         plan_new_group();
     }
 
-    [[nodiscard]] const ActiveVolume* mounted_volume() const {
+    [[nodiscard]] const ActiveVolume* mounted_volume(const VolumeGroup& group) const {
         for (const auto& [name, active] : now_.active) {
-            if (!active.mounts.empty()) return &active;
+            if (!active.mounts.empty() && is_node_of(active, group)) return &active;
         }
         return nullptr;
+    }
+
+    /// One that muster did not make: it may lie on the disks that are here, whole.
+    [[nodiscard]] const LogicalVolume* owners_volume(const VolumeGroup& group) const {
+        const auto found = std::ranges::find_if(group.logical, [&](const LogicalVolume& volume) {
+            return !is_made_by_us(volume) &&
+                   std::ranges::find(now_.layout.volumes, volume.name, &VolumeLayout::name) ==
+                       now_.layout.volumes.end();
+        });
+        return found == group.logical.end() ? nullptr : &*found;
     }
 
     /// Striping takes as much of each disk as the smallest has.
@@ -210,10 +295,12 @@ class Planner {
             return;
         }
         use(members_);
+        plan_.group_uuid = group.uuid;
         for (const auto* spare : free_) {
             note(fmt::format("{} is not part of {}, which is whole: left as it is",
                              spare->disk.node, group.name));
         }
+        check_room(now_, group, plan_);
         plan_volumes(now_, &group, plan_);
     }
 

@@ -30,14 +30,16 @@ struct GroupElsewhere {
     std::string name;
 };
 
-/// A volume of our group's name that device-mapper has now.
+/// A node that device-mapper has now, of our group or under its name.
 struct ActiveVolume {
     std::string node; ///< "/dev/dm-0"
     DeviceNumber number;
     std::string uuid; ///< device-mapper's: "LVM-" + group uuid + volume uuid, without dashes
     std::uint64_t size = 0;
-    std::vector<std::string> disks;  ///< kernel names of what it lies on
-    DiskContent content;             ///< as far as it was looked at
+    /// Kernel names of what it lies on, down through the layers of its own group; empty where that
+    /// was taken away.
+    std::vector<std::string> disks;
+    DiskContent content;             ///< read of the layout's volumes alone, where they are ours
     std::vector<std::string> mounts; ///< where it is mounted
     std::string mounted_as;          ///< "xfs"; empty where it is not mounted
 };
@@ -84,6 +86,12 @@ struct WipeDisk {
     DiskContent content; ///< as it was seen; it must still be so when the step is taken
     std::string why;     ///< what is on the disk, and why it may go
 };
+/// A stranger's group over several disks, all of which are to be wiped: it gets `wipe_tag`. When
+/// the power goes in between, what is left looks like a group that reaches beyond these disks.
+struct MarkGroup {
+    std::string group;
+    std::vector<std::string> devices;
+};
 /// Gives up our own group, of which a disk is missing; its data went with that disk.
 struct RemoveGroup {
     std::vector<std::string> devices; ///< those that are here
@@ -122,8 +130,8 @@ struct MountVolume {
     VolumeLayout volume;
 };
 using Step =
-    std::variant<WipeDisk, RemoveGroup, CreateGroup, RemoveVolume, CreateVolume, ActivateGroup,
-                 MakeFilesystem, FinishVolumes, CheckFilesystem, MountVolume>;
+    std::variant<MarkGroup, WipeDisk, RemoveGroup, CreateGroup, RemoveVolume, CreateVolume,
+                 ActivateGroup, MakeFilesystem, FinishVolumes, CheckFilesystem, MountVolume>;
 
 struct Refusal {
     std::string subject; ///< the disk, volume or mount point
@@ -133,6 +141,7 @@ struct Refusal {
 
 struct Plan {
     std::string group;
+    std::string group_uuid; ///< LVM's; empty where a step makes the group
     std::string instance_id;
     std::optional<LvmTool> lvm;       ///< none: LVM is not installed
     std::vector<std::string> devices; ///< nodes of all the group's disks

@@ -82,6 +82,8 @@ PhysicalVolume physical_volume(const Json& json, std::string& problem) {
     if (!volume.missing) {
         volume.major = row.number<std::uint32_t>("pv_major");
         volume.minor = row.number<std::uint32_t>("pv_minor");
+        volume.extents = row.number<std::uint64_t>("pv_pe_count");
+        volume.used_extents = row.number<std::uint64_t>("pv_pe_alloc_count");
     }
     return volume;
 }

@@ -15,8 +15,10 @@ struct PhysicalVolume {
     std::string uuid;
     std::uint32_t major = 0;
     std::uint32_t minor = 0;
-    bool missing = false; ///< named by the group, not found among the disks looked at
-    bool in_use = false;  ///< its label says that some group uses it
+    bool missing = false;           ///< named by the group, not found among the disks looked at
+    bool in_use = false;            ///< its label says that some group uses it
+    std::uint64_t extents = 0;      ///< that a volume could have, taken or not
+    std::uint64_t used_extents = 0; ///< of these
 };
 
 struct LogicalVolume {

@@ -1,11 +1,10 @@
 #include "lvm/survey.h"
 
 #include <algorithm>
-#include <charconv>
 #include <fmt/format.h>
 
-#include "agent/sys/mounts.h"
 #include "agent/sys/side_by_side.h"
+#include "lvm/active.h"
 #include "lvm/judge.h"
 #include "lvm/tool.h"
 
@@ -14,14 +13,6 @@ namespace {
 
 // Of a disk that is not ours: whether it has our group's name is not worth a wait.
 constexpr Duration elsewhere_limit = std::chrono::seconds(2);
-
-std::expected<std::vector<Mount>, Failure> read_mounts(const Files& files) {
-    const auto text = files.read("/proc/self/mountinfo", 4 << 20);
-    if (!text) return std::unexpected(Failure{"cannot-tell", text.error().message});
-    auto mounts = parse_mountinfo(*text);
-    if (!mounts) return std::unexpected(Failure{"cannot-tell", mounts.error().message});
-    return std::move(*mounts);
-}
 
 bool has_label(const Candidate& candidate) {
     return std::ranges::any_of(candidate.content.signatures, [](const Signature& signature) {
@@ -53,69 +44,6 @@ std::expected<void, Failure> ask_lvm(const Machine& machine, Scout& scout, Situa
     return {};
 }
 
-/// "muster-scratch" is of the group muster, "muster--x-scratch" of the group muster-x.
-bool belongs_to(std::string_view node, const std::string& group) {
-    const auto prefix = mapper_name(group, "");
-    return node.size() > prefix.size() && node.starts_with(prefix) && node[prefix.size()] != '-';
-}
-
-/// One node of device-mapper.
-std::expected<ActiveVolume, Failure> read_node(const Machine& machine, const std::string& name,
-                                               const std::vector<Mount>& mounts) {
-    const std::string folder = "/sys/block/" + name + "/";
-    ActiveVolume volume{.node = "/dev/" + name};
-    const auto uuid = machine.files.read_value(folder + "dm/uuid");
-    const auto size = machine.files.read_value(folder + "size");
-    const auto disks = machine.files.list(folder + "slaves");
-    const auto number = machine.kernel.block_device(volume.node);
-    for (const auto* error :
-         {uuid ? nullptr : &uuid.error(), size ? nullptr : &size.error(),
-          disks ? nullptr : &disks.error(), number ? nullptr : &number.error()}) {
-        if (error != nullptr) return std::unexpected(Failure{"cannot-tell", error->message});
-    }
-    volume.uuid = *uuid;
-    volume.disks = *disks;
-    volume.number = *number;
-    const auto* end = size->data() + size->size();
-    if (const auto read = std::from_chars(size->data(), end, volume.size);
-        read.ec != std::errc() || read.ptr != end) {
-        return std::unexpected(Failure{
-            "cannot-tell", fmt::format("{}size: expected a number, found \"{}\"", folder, *size)});
-    }
-    volume.size *= 512;
-    for (const auto& mount : mounts) {
-        if (DeviceNumber{mount.major, mount.minor} == volume.number) {
-            volume.mounts.push_back(mount.target);
-            volume.mounted_as = mount.filesystem;
-        }
-    }
-    return volume;
-}
-
-} // namespace
-
-std::expected<std::map<std::string, ActiveVolume>, Failure> read_active(const Machine& machine,
-                                                                        const std::string& group) {
-    const auto mounts = read_mounts(machine.files);
-    if (!mounts) return std::unexpected(mounts.error());
-    const auto blocks = machine.files.list("/sys/block");
-    if (!blocks) return std::unexpected(Failure{"cannot-tell", blocks.error().message});
-
-    std::map<std::string, ActiveVolume> active;
-    for (const auto& block : *blocks) {
-        if (!block.starts_with("dm-")) continue;
-        const auto name = machine.files.read_value("/sys/block/" + block + "/dm/name");
-        if (!name) return std::unexpected(Failure{"cannot-tell", name.error().message});
-        if (!belongs_to(*name, group)) continue;
-        auto volume = read_node(machine, block, *mounts);
-        if (!volume) return std::unexpected(volume.error());
-        active.emplace(*name, std::move(*volume));
-    }
-    return active;
-}
-
-namespace {
-
 std::expected<std::vector<Candidate>, Failure> look_at(const std::vector<ProvedDisk>& proved,
                                                        Scout& scout) {
     std::vector<Disk> disks;
@@ -146,7 +74,7 @@ nodes_elsewhere(const Files& files, const std::vector<Disk>& others, const std::
     for (const auto& block : *blocks) {
         if (!block.starts_with("dm-") && !block.starts_with("md")) continue;
         const auto name = files.read_value("/sys/block/" + block + "/dm/name");
-        if (!name || !belongs_to(*name, group)) nodes.push_back("/dev/" + block);
+        if (!name || !has_name_of(*name, group)) nodes.push_back("/dev/" + block);
     }
     return nodes;
 }
@@ -175,6 +103,31 @@ void look_elsewhere(const Machine& machine, const std::vector<Disk>& others, Dea
     }
 }
 
+/// What is on an owner's own volume is his: a snapshot that is full answers with errors.
+std::expected<void, Failure> read_our_nodes(const Machine& machine, Situation& situation,
+                                            Deadline deadline) {
+    std::vector<std::string> uuids;
+    for (const auto& group : situation.lvm.groups) {
+        if (is_tagged_ours(situation, group)) uuids.push_back(group.uuid);
+    }
+    auto active = read_active(machine, situation.layout.volume_group, uuids);
+    if (!active) return std::unexpected(active.error());
+    situation.active = std::move(*active);
+    for (const auto& wanted : situation.layout.volumes) {
+        const auto found =
+            situation.active.find(mapper_name(situation.layout.volume_group, wanted.name));
+        if (found == situation.active.end() || found->second.disks.empty()) continue;
+        const auto group = mapper_group(found->second.uuid);
+        const bool ours = std::ranges::any_of(
+            uuids, [&](const std::string& uuid) { return mapper_uuid(uuid) == group; });
+        if (!ours) continue;
+        auto content = read_content(machine, found->second.node, deadline);
+        if (!content) return std::unexpected(content.error());
+        found->second.content = std::move(*content);
+    }
+    return {};
+}
+
 } // namespace
 
 std::expected<Situation, Failure> survey(const Machine& machine, Scout& scout,
@@ -198,13 +151,8 @@ std::expected<Situation, Failure> survey(const Machine& machine, Scout& scout,
         situation.group_folder = machine.files.exists("/dev/" + layout.volume_group);
     }
 
-    auto active = read_active(machine, layout.volume_group);
-    if (!active) return std::unexpected(active.error());
-    situation.active = std::move(*active);
-    for (auto& [name, volume] : situation.active) {
-        auto content = read_content(machine, volume.node, deadline);
-        if (!content) return std::unexpected(content.error());
-        volume.content = std::move(*content);
+    if (auto read = read_our_nodes(machine, situation, deadline); !read) {
+        return std::unexpected(read.error());
     }
 
     const auto mounts = read_mounts(machine.files);

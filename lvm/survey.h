@@ -29,9 +29,4 @@ struct Inventory {
 survey(const Machine& machine, Scout& scout, const Inventory& inventory, const GroupLayout& layout,
        const std::string& instance_id, Deadline deadline);
 
-/// The device-mapper nodes whose name begins as those of `group` do, from sysfs; what is on them is
-/// not looked at.
-[[nodiscard]] std::expected<std::map<std::string, ActiveVolume>, Failure>
-read_active(const Machine& machine, const std::string& group);
-
 } // namespace muster::lvm

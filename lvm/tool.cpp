@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <fmt/format.h>
+#include <iterator>
 
 namespace muster::lvm {
 namespace {
@@ -14,6 +15,8 @@ namespace {
 constexpr std::string_view configuration =
     "backup{backup=0 archive=0} log{prefix=\"\" command_names=0} "
     "global{use_lvmpolld=0 wait_for_locks=0";
+
+constexpr std::string_view filesystem_tag_begins = "muster.filesystem=";
 
 /// The same as --devices, for an LVM that does not have it.
 std::string filter_of(const std::vector<std::string>& devices) {
@@ -68,8 +71,12 @@ std::string instance_tag(std::string_view instance_id) {
     return fmt::format("muster.instance={}", instance_id);
 }
 
+std::string wipe_tag(std::string_view instance_id) {
+    return fmt::format("muster.wipe={}", instance_id);
+}
+
 std::string filesystem_tag(Filesystem filesystem) {
-    return fmt::format("muster.filesystem={}", to_string(filesystem));
+    return fmt::format("{}{}", filesystem_tag_begins, to_string(filesystem));
 }
 
 std::optional<std::string> find_tool(const Files& files, std::string_view name) {
@@ -115,7 +122,7 @@ Command read_report(const LvmTool& lvm, const std::vector<std::string>& devices)
     append(command, "--configreport", "vg", "-o",
            "vg_name,vg_uuid,vg_tags,vg_extent_size,vg_free_count,vg_exported");
     append(command, "--configreport", "pv", "-o",
-           "pv_name,pv_uuid,pv_major,pv_minor,pv_missing,pv_in_use");
+           "pv_name,pv_uuid,pv_major,pv_minor,pv_missing,pv_in_use,pv_pe_count,pv_pe_alloc_count");
     append(command, "--configreport", "lv", "-o", "lv_name,lv_uuid,lv_size,lv_active,lv_tags");
     append(command, "--configreport", "pvseg", "-o", "pvseg_start");
     append(command, "--configreport", "seg", "-o", "lv_name,stripes");
@@ -135,6 +142,14 @@ Command create_group(const LvmTool& lvm, const std::string& group,
     append(command, "--", group);
     for (auto& node : nodes_of(lvm, devices))
         append(command, std::move(node));
+    return command;
+}
+
+Command mark_group(const LvmTool& lvm, const std::string& group,
+                   const std::vector<std::string>& devices, const std::string& tag) {
+    auto command = lvm_command(lvm, "vgchange", devices);
+    command.writes_disks = true;
+    append(command, "--addtag", tag, "--", group);
     return command;
 }
 
@@ -189,6 +204,11 @@ bool is_unfinished(const LogicalVolume& volume) {
     return std::ranges::find(volume.tags, unfinished_tag) != volume.tags.end();
 }
 
+bool is_made_by_us(const LogicalVolume& volume) {
+    return std::ranges::any_of(
+        volume.tags, [](const std::string& tag) { return tag.starts_with(filesystem_tag_begins); });
+}
+
 Command write_zeros(const std::string& blkdiscard, const std::string& node, const Extent& extent) {
     return {.argv = {blkdiscard, "--zeroout", "--offset", std::to_string(extent.offset), "--length",
                      std::to_string(extent.length), node},
@@ -199,12 +219,15 @@ Command forget_partitions(const std::string& blockdev, const std::string& node) 
     return {.argv = {blockdev, "--rereadpt", node}};
 }
 
-Command activate_group(const LvmTool& lvm, const std::string& group,
-                       const std::vector<std::string>& devices) {
-    auto command = lvm_command(lvm, "vgchange", devices);
+Command activate_volumes(const LvmTool& lvm, const std::string& group,
+                         const std::vector<std::string>& devices,
+                         const std::vector<std::string>& volumes) {
+    auto command = lvm_command(lvm, "lvchange", devices);
     append(command, "--activate", "y");
     if (lvm.old) append(command, "--ignoreactivationskip");
-    append(command, "--", group);
+    append(command, "--");
+    for (const auto& volume : volumes)
+        append(command, fmt::format("{}/{}", group, volume));
     return command;
 }
 
@@ -259,6 +282,20 @@ std::string mapper_name(std::string_view group, std::string_view volume) {
     name += '-';
     append_doubled(volume);
     return name;
+}
+
+std::string mapper_uuid(std::string_view group_uuid) {
+    std::string uuid = "LVM-";
+    std::ranges::remove_copy(group_uuid, std::back_inserter(uuid), '-');
+    return uuid;
+}
+
+std::string mapper_group(std::string_view node_uuid) {
+    constexpr std::string_view before = "LVM-";
+    constexpr std::size_t uuid_size = 32;
+    const auto size = before.size() + uuid_size;
+    if (!node_uuid.starts_with(before) || node_uuid.size() < size) return "";
+    return std::string(node_uuid.substr(0, size));
 }
 
 } // namespace muster::lvm

@@ -16,6 +16,8 @@ namespace muster::lvm {
 /// Marks a volume group as one of ours; the second one says of which instance.
 inline constexpr std::string_view owner_tag = "muster";
 [[nodiscard]] std::string instance_tag(std::string_view instance_id);
+/// Marks a stranger's volume group that this instance has begun to wipe, as the owner permits.
+[[nodiscard]] std::string wipe_tag(std::string_view instance_id);
 /// Marks a logical volume with what it was made for: "muster.filesystem=none" holds raw data of the
 /// owner's, which no signature would tell.
 [[nodiscard]] std::string filesystem_tag(Filesystem filesystem);
@@ -48,6 +50,9 @@ inline constexpr std::string_view unfinished_tag = "muster.unfinished";
                                    const std::vector<std::string>& devices,
                                    const std::vector<std::string>& tags);
 
+[[nodiscard]] Command mark_group(const LvmTool& lvm, const std::string& group,
+                                 const std::vector<std::string>& devices, const std::string& tag);
+
 /// The volume gets `unfinished_tag`. `size`: "100%VG", "100%FREE", "1073741824b". `stripes` 1 makes
 /// a linear volume.
 [[nodiscard]] Command create_volume(const LvmTool& lvm, const std::string& group,
@@ -70,6 +75,8 @@ inline constexpr std::string_view unfinished_tag = "muster.unfinished";
                                      const std::vector<std::string>& devices,
                                      const std::vector<std::string>& volumes);
 [[nodiscard]] bool is_unfinished(const LogicalVolume& volume);
+/// It has a tag of `filesystem_tag`, under whatever name it stands now.
+[[nodiscard]] bool is_made_by_us(const LogicalVolume& volume);
 
 /// Zeros, in `extent` (whole sectors). The tool opens the disk for itself alone (O_EXCL, since
 /// util-linux 2.36): where anything uses it, it does nothing.
@@ -79,8 +86,10 @@ inline constexpr std::string_view unfinished_tag = "muster.unfinished";
 /// The kernel forgets the partitions that were on the disk.
 [[nodiscard]] Command forget_partitions(const std::string& blockdev, const std::string& node);
 
-[[nodiscard]] Command activate_group(const LvmTool& lvm, const std::string& group,
-                                     const std::vector<std::string>& devices);
+/// These volumes and no other: an owner's own in the group may fail, or take long (thin_check).
+[[nodiscard]] Command activate_volumes(const LvmTool& lvm, const std::string& group,
+                                       const std::vector<std::string>& devices,
+                                       const std::vector<std::string>& volumes);
 
 /// Never forced: mkfs.xfs's own refusal is the second one. (mkfs.ext4 without a terminal asks
 /// nothing: lvm/filesystem looks before.)
@@ -94,5 +103,11 @@ inline constexpr std::string_view unfinished_tag = "muster.unfinished";
 
 /// The name of a volume's device-mapper node: "muster-scratch". Dashes within a name are doubled.
 [[nodiscard]] std::string mapper_name(std::string_view group, std::string_view volume);
+
+/// What device-mapper's uuids of all a group's nodes begin with: "LVM-" and the group's uuid, which
+/// LVM itself prints with dashes.
+[[nodiscard]] std::string mapper_uuid(std::string_view group_uuid);
+/// That beginning of a node's uuid; "" where the node is none of LVM's.
+[[nodiscard]] std::string mapper_group(std::string_view node_uuid);
 
 } // namespace muster::lvm

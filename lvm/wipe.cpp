@@ -53,6 +53,12 @@ std::expected<void, Failure> drop_partitions(const Machine& machine, const std::
     return {};
 }
 
+bool is_member(const DiskContent& content) {
+    return std::ranges::any_of(content.signatures, [](const Signature& signature) {
+        return signature.type == "LVM2_member";
+    });
+}
+
 } // namespace
 
 std::vector<Extent> extents_of(const WipeDisk& step) {
@@ -73,6 +79,9 @@ std::vector<Extent> extents_of(const WipeDisk& step) {
     extents.push_back({tail, size - tail});
     extents.push_back({block, start_part - block});
     extents.push_back({0, block}); // the superblock of an ext, at 1024
+    // Without its label the rest is data without a name, which "wipe" permits to go. A label
+    // without its metadata would be one of a group that may lie on other disks, too.
+    if (is_member(step.content)) std::ranges::rotate(extents, extents.end() - 1);
     return extents;
 }
 

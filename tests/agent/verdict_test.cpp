@@ -24,7 +24,7 @@ const std::map<std::string, bool> table = {
     {"deadline-exceeded", true},    {"cannot-tell", true},        {"ephemeral-foreign-data", false},
     {"ebs-wrong", false},           {"mount-failed", false},      {"tool-missing", false},
     {"root-full", false},           {"check-failed", false},      {"config-invalid", false},
-    {"interrupted", false},         {"internal", false},
+    {"interrupted", false},         {"internal", false},          {"layout-changed", false},
 };
 
 const Finding good = pass("root", "mount", "well");
@@ -135,8 +135,9 @@ TEST_CASE("verdict: one who was told to stop condemns nobody, whatever was found
 
 TEST_CASE("verdict: every code in the sources is one of the interface's") {
     const std::regex word("\"([a-z]+(-[a-z0-9]+)+)\"");
-    const std::set<std::string> subjects = {"metadata", "ephemeral", "ebs",   "root", "deadline",
-                                            "config",   "assembly",  "mount", "tool", "check"};
+    const std::set<std::string> subjects = {"metadata", "ephemeral", "ebs",      "root",
+                                            "deadline", "config",    "assembly", "mount",
+                                            "tool",     "check",     "layout"};
     std::set<std::string> used;
     for (const char* folder : {"agent", "probes", "lvm"}) {
         for (const auto& entry : std::filesystem::recursive_directory_iterator(
@@ -165,8 +166,9 @@ TEST_CASE("verdict: every code in the sources is one of the interface's") {
         }
     }
     // The search itself finds what it should.
-    for (const char* code : {"ebs-missing", "ebs-wrong", "ephemeral-stuck", "root-full",
-                             "config-invalid", "tool-missing", "assembly-failed"}) {
+    for (const char* code :
+         {"ebs-missing", "ebs-wrong", "ephemeral-stuck", "root-full", "config-invalid",
+          "tool-missing", "assembly-failed", "layout-changed"}) {
         INFO(code);
         CHECK(used.contains(code));
     }

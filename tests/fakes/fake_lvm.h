@@ -143,9 +143,10 @@ class FakeLvm : public CommandRunner {
         if (verb == "fullreport") return said(0, "", report(words));
         if (verb == "vgcreate") return create_group(words);
         if (verb == "lvcreate") return create_volume(words);
-        if (verb == "vgchange") return activate(words);
         if (verb == "vgremove") return remove_group(words);
+        if (verb == "vgchange") return add_tag(words);
         if (verb == "lvremove") return remove_volume(words);
+        if (verb == "lvchange" && words.options.contains("--activate")) return activate(words);
         if (verb == "lvchange") return remove_tag(words);
         FAIL("FakeLvm: " << verb);
         return {};
@@ -282,6 +283,19 @@ class FakeLvm : public CommandRunner {
         return said(0);
     }
 
+    CommandOutput add_tag(const Words& words) {
+        auto* group = find(words, words.rest.at(0));
+        if (group == nullptr) return said(5, "  Volume group not found.\n");
+        if (partial(*group, words)) return said(5, "  Cannot change VG while PVs are missing.\n");
+        if (group->exported) return said(5, "  Volume group is exported\n");
+        if (fault_ == Fault::half) return said(5, "  Killed half way.\n");
+        machine_.effect(machine_.disks_of(*group), "tag", [&] {
+            for (const auto& tag : words.tags)
+                group->tags.push_back(tag);
+        });
+        return said(0);
+    }
+
     CommandOutput remove_tag(const Words& words) {
         for (const auto& one : words.rest) {
             FakeMachine::Group* group = nullptr;
@@ -356,15 +370,26 @@ class FakeLvm : public CommandRunner {
         return said(0);
     }
 
+    /// A volume comes with the layers beneath it.
     CommandOutput activate(const Words& words) {
-        auto* group = find(words, words.rest.at(0));
-        if (group == nullptr) return said(5, "  Volume group not found.\n");
-        if (partial(*group, words)) return said(5, "  Refusing activation of partial LV.\n");
-        for (auto& volume : group->volumes) {
-            if (volume.minor) continue;
-            machine_.effect({}, "activate", [&] { volume.minor = free_minor(); });
+        for (const auto& one : words.rest) {
+            FakeMachine::Group* group = nullptr;
+            auto* volume = find_volume(words, one, group);
+            if (volume == nullptr) return said(5, "  Failed to find logical volume.\n");
+            if (partial(*group, words)) return said(5, "  Refusing activation of partial LV.\n");
+            if (fault_ == Fault::half && &one == &words.rest.back())
+                return said(5, "  Killed half way.\n");
+            for (const auto& name : volume->over) {
+                auto& layer = *std::ranges::find(group->volumes, name, &FakeMachine::Volume::name);
+                activate(layer);
+            }
+            activate(*volume);
         }
         return said(0);
+    }
+    void activate(FakeMachine::Volume& volume) {
+        if (volume.minor) return;
+        machine_.effect({}, "activate", [&] { volume.minor = free_minor(); });
     }
 
     CommandOutput make_filesystem(const std::vector<std::string>& argv) {
@@ -410,6 +435,7 @@ class FakeLvm : public CommandRunner {
             std::string lvs;
             std::string segs;
             for (const auto& lv : group->volumes) {
+                if (lv.hidden) continue;
                 const char* comma = lvs.empty() ? "" : ",\n";
                 lvs += comma + fmt::format(R"({{"lv_name":"{}", "lv_uuid":"{}", "lv_size":"{}", )"
                                            R"("lv_active":"{}", "lv_tags":"{}"}})",
@@ -443,9 +469,11 @@ class FakeLvm : public CommandRunner {
             if (found == machine_.disks.end() || found->second.pv != pv) continue;
             const auto& disk = found->second;
             return fmt::format(R"({{"pv_name":"/dev/{}", "pv_uuid":"{}", "pv_major":"{}", )"
-                               R"("pv_minor":"{}", "pv_missing":"", "pv_in_use":"{}"}})",
+                               R"("pv_minor":"{}", "pv_missing":"", "pv_in_use":"{}", )"
+                               R"("pv_pe_count":"{}", "pv_pe_alloc_count":"{}"}})",
                                name, pv, disk.spec.number.major, disk.spec.number.minor,
-                               disk.in_use ? "used" : "");
+                               disk.in_use ? "used" : "", disk.group.empty() ? 0 : extents_of(name),
+                               used_extents(disk.group, name));
         }
         return fmt::format(R"({{"pv_name":"[unknown]", "pv_uuid":"{}", "pv_major":"0", )"
                            R"("pv_minor":"0", "pv_missing":"missing", "pv_in_use":"used"}})",
@@ -473,10 +501,31 @@ class FakeLvm : public CommandRunner {
         });
     }
 
+    std::uint64_t extents_of(const std::string& disk) const {
+        return machine_.disks.at(disk).spec.size / extent - 1;
+    }
+    /// Striped volumes take as much of each disk, linear ones of one after the other.
+    std::uint64_t used_extents(const std::string& uuid, const std::string& disk) const {
+        const auto group = std::ranges::find(machine_.groups, uuid, &FakeMachine::Group::uuid);
+        if (uuid.empty() || group == machine_.groups.end()) return 0;
+        std::map<std::string, std::uint64_t> used;
+        const auto on = machine_.disks_of(*group);
+        for (const auto& volume : group->volumes) {
+            auto left = volume.extents;
+            for (const auto& name : on) {
+                const auto free = extents_of(name) - used[name];
+                const auto part =
+                    std::min({left, free, volume.stripes > 1 ? volume.extents / on.size() : left});
+                used[name] += part;
+                left -= part;
+            }
+        }
+        return used[disk];
+    }
     std::uint64_t all_extents(const FakeMachine::Group& group) const {
         std::uint64_t sum = 0;
         for (const auto& name : machine_.disks_of(group))
-            sum += machine_.disks.at(name).spec.size / extent - 1;
+            sum += extents_of(name);
         return sum;
     }
     std::uint64_t free_extents(const FakeMachine::Group& group) const {
@@ -510,7 +559,8 @@ class FakeLvm : public CommandRunner {
             ++minor;
         return minor;
     }
-    std::string uuid() { return fmt::format("uuid00-0000-0000-0000-{:04}", ++uuids_); }
+    /// In LVM's own form: device-mapper's uuids are cut by its length.
+    std::string uuid() { return fmt::format("uuid00-0000-0000-0000-0000-0000-{:06}", ++uuids_); }
 
     static constexpr std::uint64_t extent = 4 << 20;
     FakeMachine& machine_;

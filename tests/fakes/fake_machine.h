@@ -58,6 +58,11 @@ class FakeMachine : public Kernel {
         std::vector<std::string> mounts;
         std::vector<std::string> tags{};
         bool mkfs_incomplete = false; ///< sb_inprogress: no kernel mounts it
+        /// Volumes of the same group on whose nodes it lies (a snapshot's origin, the parts of a
+        /// pool); on the disks where there is none.
+        std::vector<std::string> over{};
+        bool hidden = false; ///< LVM's report tells of it only when asked for all
+        bool bare = false;   ///< the disks were taken from under it
     };
     struct Group {
         std::string name;
@@ -379,10 +384,20 @@ class FakeMachine : public Kernel {
         now[folder + "/dm/name"] = group.name + "-" + volume.name + "\n";
         now[folder + "/dm/uuid"] = "LVM-" + bare(group.uuid) + bare(volume.uuid) + "\n";
         now[folder + "/size"] = fmt::format("{}\n", volume.extents * 8192);
-        for (const auto& disk : disks_of(group)) {
-            now[folder + "/slaves/" + disk];
-            now["/sys/block/" + disk + "/holders/" + node];
+        now[folder + "/slaves"];
+        if (volume.bare) return;
+        const auto lie_on = [&](const std::string& slave) {
+            now[folder + "/slaves/" + slave];
+            now["/sys/block/" + slave + "/holders/" + node];
+        };
+        for (const auto& name : volume.over) {
+            const auto beneath = std::ranges::find(group.volumes, name, &Volume::name);
+            if (beneath != group.volumes.end() && beneath->minor)
+                lie_on(fmt::format("dm-{}", *beneath->minor));
         }
+        if (!volume.over.empty()) return;
+        for (const auto& disk : disks_of(group))
+            lie_on(disk);
     }
 
     void show_mounts(const Volume& volume) {

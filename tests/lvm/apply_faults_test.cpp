@@ -8,7 +8,7 @@ namespace {
 
 bool changes(const std::string& call) {
     return call == "vgremove" || call == "/usr/sbin/blkdiscard" || call == "vgcreate" ||
-           call == "lvcreate" || call == "lvremove" || call == "lvchange" ||
+           call == "lvcreate" || call == "lvremove" || call == "lvchange" || call == "vgchange" ||
            call.starts_with("/usr/sbin/mkfs") || call.starts_with("mount ");
 }
 
@@ -30,7 +30,7 @@ std::string reason_for(const std::string& call, Fault fault) {
     case Fault::error: return command ? "assembly-failed" : "ephemeral-io-error";
     case Fault::lie:
         if (call.starts_with("volume_group")) return "assembly-failed";
-        if (look) return "";
+        if (look || call == "vgchange") return ""; // the mark counts after a power cut alone
         return command ? "assembly-failed" : "mount-failed";
     case Fault::garbage:
     case Fault::half: break;
@@ -38,7 +38,6 @@ std::string reason_for(const std::string& call, Fault fault) {
     if (look) return "cannot-tell";
     if (call.starts_with("mount")) return "mount-failed";
     if (call == "fullreport" || call == "version") return "assembly-failed";
-    if (call == "vgchange") return "";
     // Half of it is not done; that it said nothing sensible is of no matter.
     return fault == Fault::half ? "assembly-failed" : "";
 }

@@ -197,6 +197,49 @@ TEST_CASE("apply: the volume must lie on the group's own disks") {
     CHECK(job.machine.writes.back().what == "wipe");
 }
 
+TEST_CASE("apply: an owner's own volumes in our group are left as they are, at a reboot too") {
+    Assembly job(2);
+    job.layout.volumes[0].size = Percent{50};
+    REQUIRE(job.run().message.empty());
+    auto& volumes = job.machine.groups[0].volumes;
+    volumes.push_back({.name = "scratch-real", .uuid = "r", .minor = 7, .hidden = true});
+    volumes.push_back({.name = "snap", .uuid = "s", .extents = 1, .minor = 8});
+    volumes.back().over = {"scratch-real"};
+    volumes.push_back({.name = "plain", .uuid = "p", .extents = 1, .minor = 9});
+    volumes[0].over = {"scratch-real"};
+    job.machine.refresh();
+    job.machine.writes.clear();
+    CHECK(job.run().message.empty());
+    job.machine.reboot();
+    const auto done = job.run();
+    CHECK(done.message.empty());
+    CHECK(job.machine.writes.empty());
+    CHECK(job.machine.groups[0].volumes[0].mounts == Strings{"/mnt/scratch"});
+    CHECK_FALSE(job.machine.groups[0].volumes[3].minor); // his to activate
+
+    // Under our name, and of another group: not found as ours.
+    auto plan = job.plan();
+    REQUIRE(plan);
+    plan->group_uuid = "another-0000-0000-0000-0000-0000-000000";
+    plan->steps = {MountVolume{job.layout.volumes[0]}};
+    CHECK(job.apply(*plan).reason == "assembly-failed");
+}
+
+TEST_CASE("apply: a configuration that the group can't give is refused before anything is done") {
+    Assembly job(2);
+    REQUIRE(job.run().message.empty());
+    job.layout.volumes[0].size = Percent{50};
+    job.layout.volumes.push_back({.name = "logs", .size = Percent{50}, .mount = "/logs"});
+    for (const bool rebooted : {false, true}) {
+        if (rebooted) job.machine.reboot();
+        job.machine.writes.clear();
+        const auto done = job.run();
+        CHECK(done.reason == "layout-changed");
+        CHECK(done.steps == 0);
+        CHECK(job.machine.writes.empty());
+    }
+}
+
 TEST_CASE("apply: a volume without a filesystem is read back, too") {
     Assembly job(2);
     job.layout.volumes[0].filesystem = Filesystem::none;
@@ -207,9 +250,9 @@ TEST_CASE("apply: a volume without a filesystem is read back, too") {
         job.machine.reboot();
         const auto plan = job.plan();
         REQUIRE(plan);
-        job.machine.fault_at = job.machine.calls; // vgchange
+        job.machine.fault_at = job.machine.calls;
         const auto done = job.apply(*plan);
-        CHECK(job.machine.called[static_cast<std::size_t>(job.machine.fault_at)] == "vgchange");
+        CHECK(job.machine.called[static_cast<std::size_t>(job.machine.fault_at)] == "lvchange");
         CHECK(done.reason == "assembly-failed");
         CHECK_THAT(done.message, Catch::Contains("no node for the volume scratch"));
         return;

@@ -118,20 +118,30 @@ TEST_CASE("judge: groups that are not ours") {
     struct Row {
         const char* name;
         std::vector<std::string> tags;
+        const char* reason;
         const char* says;
+        bool may_go = false; ///< with on_foreign_data "wipe"
     };
     const Row rows[] = {
-        {"data", {}, "the volume group data, which is not ours"},
-        {"muster", {}, "the volume group muster, which is not ours"},
-        {"muster", {"other", "muster.instance=i-0abc"}, "has no tag \"muster\""},
-        {"muster", {"muster"}, "of another instance (muster), this one is i-0abc"},
+        {"data", {}, "ephemeral-foreign-data", "the volume group data, which is not ours", true},
+        {"muster", {}, "ephemeral-foreign-data", "group muster, which is not ours", true},
+        {"muster",
+         {"other", "muster.instance=i-0abc"},
+         "ephemeral-foreign-data",
+         "has no tag \"muster\"",
+         true},
+        {"muster", {"muster"}, "cannot-tell", "of another instance (muster), this one is i-0abc"},
         {"muster",
          {"muster", "muster.instance=i-0ab"},
+         "cannot-tell",
          "of another instance (muster, muster.instance=i-0ab), this one is i-0abc"},
+        {"data", {"muster.instance=i-0ab", "muster"}, "cannot-tell", "of another instance"},
         {"scratch",
          {"muster", "muster.instance=i-0abc"},
-         "scratch, which this instance's own muster made, and the configuration now wants it to be "
-         "called muster"},
+         "layout-changed",
+         "scratch, which is this instance's own, and the configuration now wants it to be called "
+         "muster: go back to the old ephemeral.volume_group, or rename the group with `vgrename "
+         "scratch muster`"},
     };
     for (const auto& row : rows) {
         CAPTURE(row.name, row.says);
@@ -139,9 +149,60 @@ TEST_CASE("judge: groups that are not ours") {
         builder.labelled(1).group(row.name, row.tags);
         const auto refusal = builder.refusal();
         CHECK(refusal.subject == "nvme1n1");
-        CHECK(refusal.reason == "ephemeral-foreign-data");
+        CHECK(refusal.reason == row.reason);
         CHECK_THAT(refusal.message, Contains(row.says));
+        builder.now.layout.on_foreign_data = ForeignData::wipe;
+        CHECK(builder.plan().refusals.empty() == row.may_go);
+        // Its volumes are active: no other reason for ours, and never wiped.
+        builder.active({}, {}, std::string(row.name) + "-scratch");
+        REQUIRE_FALSE(builder.plan().refusals.empty());
+        if (!row.may_go) CHECK(builder.plan().refusals.front().reason == row.reason);
     }
+}
+
+TEST_CASE("judge: a group that reaches beyond the ephemeral disks is never wiped") {
+    Builder builder;
+    builder.labelled(2).now.layout.on_foreign_data = ForeignData::wipe;
+    auto& group = builder.group("data", {});
+    CHECK(builder.plan().refusals.empty());
+    SECTION("a disk of it is missing, or is EBS, which LVM is not shown") {
+        group.physical.push_back({.name = "[unknown]", .missing = true, .in_use = true});
+    }
+    SECTION("a disk of it is seen, and is not ephemeral") {
+        group.physical.push_back({.name = "/dev/xvdz", .major = 202, .minor = 9});
+    }
+    SECTION("there are other signatures beside its label") {
+        group.physical.push_back({.name = "[unknown]", .missing = true, .in_use = true});
+        builder.now.candidates[1].content.signatures.push_back(signature("ext4", "", 1080));
+        builder.now.candidates[1].disk.partitions = {"nvme2n1p1"};
+    }
+    const auto plan = builder.plan();
+    CHECK(plan.steps.empty());
+    REQUIRE(plan.refusals.size() == 2);
+    CHECK(plan.refusals[1].reason == "ephemeral-foreign-data");
+    CHECK_THAT(plan.refusals[1].message,
+               Contains("1 of its 3 disks are not among the ephemeral disks") &&
+                   Contains("never wiped"));
+}
+
+TEST_CASE("judge: signatures on a disk of our own group") {
+    Builder builder;
+    builder.finished();
+    builder.now.layout.on_foreign_data = ForeignData::wipe;
+    auto& signatures = builder.now.candidates[0].content.signatures;
+    // Among the volumes' data: of md 1.0 in a volume that ends where the disk does.
+    signatures.push_back(signature("linux_raid_member", "", 1000 << 20));
+    CHECK(builder.steps().empty());
+    signatures.back() = signature("ext4", "new", 1080);
+    const auto plan = builder.plan();
+    CHECK(plan.steps.empty());
+    REQUIRE_FALSE(plan.refusals.empty());
+    CHECK(plan.refusals[0].reason == "ephemeral-foreign-data");
+    CHECK_THAT(plan.refusals[0].message, Contains("carries ext4 \"new\" at offset 1080 besides"));
+    signatures.pop_back();
+    builder.now.candidates[0].disk.partitions = {"nvme1n1p1"};
+    REQUIRE_FALSE(builder.plan().refusals.empty());
+    CHECK_THAT(builder.plan().refusals[0].message, Contains("carries partitions besides"));
 }
 
 TEST_CASE("judge: one refused disk is enough to leave all of them alone") {
@@ -220,6 +281,10 @@ TEST_CASE("judge: a label that says in use is wiped only where its metadata area
     builder.labelled(1);
     builder.now.lvm.orphans.push_back({.major = 259, .minor = 1, .in_use = true});
     CHECK(is_refused(builder));
+    // Its group's metadata may be on an EBS volume alone.
+    builder.now.layout.on_foreign_data = ForeignData::wipe;
+    CHECK(is_refused(builder));
+    builder.now.layout.on_foreign_data = ForeignData::refuse;
     builder.now.candidates[0].content.lvm_empty = true;
     CHECK(judged(builder).standing == Standing::wipe);
     CHECK_THAT(judged(builder).why, Contains("was cut short"));

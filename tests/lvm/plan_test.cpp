@@ -266,11 +266,59 @@ TEST_CASE("plan: the device-mapper name is taken by somebody else") {
     CHECK_THAT(builder.refusal().message, Contains("muster-scratch exists already, on xvdz"));
     active.disks = {}; // on nothing at all: stale, and not proved ours either
     CHECK(builder.refusal().subject == "muster-scratch");
+    CHECK(builder.refusal().reason == "assembly-failed");
+    // What an owner keeps on no disk at all is none of LVM's.
+    active.mounts = {"/srv"};
+    active.uuid = "SOMETHING-else";
+    CHECK(builder.refusal().reason == "ephemeral-foreign-data");
     // Ours, partly on a disk that is not.
     Builder stray;
     stray.finished();
     stray.now.active.at("muster-scratch").disks.emplace_back("xvdz");
     CHECK(stray.refusal().subject == "muster-scratch");
+}
+
+TEST_CASE("plan: an owner's own volumes in our group stop nothing") {
+    Builder builder;
+    builder.finished();
+    for (const char* name : {"snap", "pool", "pool-tpool", "copies_rimage_0"}) {
+        auto& node = builder.active({}, {"/srv"}, std::string("muster-") + name);
+        node.disks = {"nvme1n1"};
+        CHECK(builder.steps() == Lines{});
+    }
+    builder.active({}, {}, "muster-sparse_vorigin").disks = {}; // LVM's target "zero"
+    CHECK(builder.steps() == Lines{});
+    SECTION("a stranger's beside them is refused") {
+        builder.active({}, {}, "muster-stray").uuid = "LVM-another";
+        CHECK(builder.refusal().subject == "muster-stray");
+        CHECK(builder.refusal().reason == "ephemeral-foreign-data");
+        CHECK_THAT(builder.refusal().message, Contains("is not ours"));
+    }
+    SECTION("so is one without a uuid") {
+        builder.active({}, {}, "muster-stray").uuid = "";
+        CHECK(builder.refusal().subject == "muster-stray");
+    }
+}
+
+TEST_CASE("plan: a volume whose disks were taken from under it is told as that") {
+    Builder builder;
+    SECTION("its group is whole") {
+        builder.finished();
+        builder.now.active.at("muster-scratch").disks = {};
+    }
+    SECTION("its group is not there any more") {
+        builder.disks(2);
+        builder.active(xfs, {"/mnt/scratch"});
+    }
+    CHECK(builder.refusal().subject == "muster-scratch");
+    CHECK(builder.refusal().reason == "ephemeral-io-error");
+    CHECK_THAT(builder.refusal().message,
+               Contains("muster-scratch is mounted at /mnt/scratch, and the disks beneath it are "
+                        "gone") &&
+                   Contains("`dmsetup remove muster-scratch`"));
+    builder.now.active.at("muster-scratch").mounts = {};
+    CHECK(builder.refusal().reason == "assembly-failed");
+    CHECK_THAT(builder.refusal().message, Contains("on nothing"));
 }
 
 TEST_CASE("plan: the mount point is taken") {
@@ -337,6 +385,13 @@ TEST_CASE("plan: a group with a disk missing is rebuilt where the configuration 
         builder.active(xfs, {"/srv"});
         CHECK(builder.refusal().reason == "ephemeral-missing");
         CHECK_THAT(builder.refusal().message, Contains("/dev/dm-0 is mounted at /srv"));
+    }
+    SECTION("not with a volume of the owner's own, which may be whole") {
+        builder.volume("theirs");
+        CHECK(builder.steps().size() == 6); // one that muster made under an earlier configuration
+        group.logical.back().tags = {"theirs"};
+        CHECK(builder.refusal().reason == "ephemeral-foreign-data");
+        CHECK_THAT(builder.refusal().message, Contains("its volume theirs is not muster's"));
     }
     SECTION("not where somebody took it away") {
         group.exported = true;
@@ -411,6 +466,33 @@ TEST_CASE("plan: disks of different sizes are used, and what striping leaves is 
     CHECK_THAT(builder.plan().notes[0], Contains("the disks differ in size (/dev/nvme1n1 has"));
     builder.layout().layout = Layout::linear;
     CHECK(builder.plan().notes.empty());
+}
+
+TEST_CASE("plan: a stranger's group over several disks is marked before it is wiped") {
+    Builder builder;
+    builder.labelled(2).now.layout.on_foreign_data = ForeignData::wipe;
+    auto& group = builder.group("data", {});
+    const auto steps = builder.steps();
+    REQUIRE(steps.size() == 8);
+    CHECK(steps[0] ==
+          "mark the volume group data on /dev/nvme1n1, /dev/nvme2n1 as one to be wiped");
+    CHECK(steps[1].starts_with("wipe /dev/nvme1n1"));
+    SECTION("once is enough, and then what is left of it may go") {
+        group.tags = {wipe_tag(us)};
+        CHECK(builder.steps().size() == 7);
+        group.physical.push_back({.name = "[unknown]", .missing = true, .in_use = true});
+        CHECK(builder.steps().size() == 7);
+        group.tags = {wipe_tag("i-0def")};
+        CHECK(builder.plan().refusals.size() == 2);
+        group.tags = {wipe_tag(us)};
+        builder.now.layout.on_foreign_data = ForeignData::refuse;
+        CHECK(builder.plan().refusals.size() == 2);
+    }
+    SECTION("one on a single disk needs no mark") {
+        group.physical.pop_back();
+        builder.now.candidates.pop_back();
+        CHECK(builder.steps()[0].starts_with("wipe /dev/nvme1n1"));
+    }
 }
 
 TEST_CASE("plan: what may go is wiped first, each disk with what is on it and what permits that") {

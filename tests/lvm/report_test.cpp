@@ -1,21 +1,14 @@
 // Against what lvm2 2.03.16 really printed (tests/fixtures/lvm).
 #include <nlohmann/json.hpp>
 
-#include "agent/sys/files.h"
 #include "lvm/report.h"
-#include "tests/catch.h"
+#include "tests/lvm/fixture.h"
 
 using namespace muster;
 using namespace muster::lvm;
 using Json = nlohmann::json;
 
 namespace {
-
-std::string fixture(const std::string& name) {
-    auto text = Files().read(std::string(MUSTER_SOURCE_DIR "/tests/fixtures/lvm/") + name);
-    REQUIRE(text);
-    return *text;
-}
 
 /// The fixtures of all fields were taken with `-o seg_all`, which names a segment's volume by its
 /// uuid alone; we ask for the name, too.
@@ -60,6 +53,8 @@ TEST_CASE("lvm report: a whole group, with more fields than we ask for") {
     CHECK(group.physical[1].major == 7);
     CHECK(group.physical[1].minor == 1);
     CHECK(group.physical[1].in_use);
+    CHECK(group.physical[1].extents == 99);
+    CHECK(group.physical[1].used_extents == 99);
     REQUIRE(group.logical.size() == 1);
     CHECK(group.logical[0].name == "scratch");
     CHECK(group.logical[0].size == 830472192);
@@ -122,8 +117,8 @@ TEST_CASE("lvm report: every group and every field that we use must be there") {
         json["report"][0]["vg"][0].erase(field);
         check_malformed(json.dump(), field);
     }
-    for (const char* field :
-         {"pv_name", "pv_uuid", "pv_major", "pv_minor", "pv_missing", "pv_in_use"}) {
+    for (const char* field : {"pv_name", "pv_uuid", "pv_major", "pv_minor", "pv_missing",
+                              "pv_in_use", "pv_pe_count", "pv_pe_alloc_count"}) {
         for (const int part : {0, 1}) {
             auto json = whole;
             json["report"][static_cast<std::size_t>(part)]["pv"][0].erase(field);

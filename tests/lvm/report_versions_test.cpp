@@ -3,9 +3,8 @@
 #include <array>
 #include <set>
 
-#include "agent/sys/files.h"
 #include "lvm/report.h"
-#include "tests/catch.h"
+#include "tests/lvm/fixture.h"
 
 using namespace muster;
 using namespace muster::lvm;
@@ -15,10 +14,7 @@ namespace {
 constexpr std::array versions = {"2.02", "2.03.11", "2.03.16"};
 
 Result<Report> report_of(const std::string& version, const std::string& name) {
-    const auto text =
-        Files().read(MUSTER_SOURCE_DIR "/tests/fixtures/lvm/" + version + "/" + name + ".json");
-    REQUIRE(text);
-    return parse_report(*text);
+    return parse_report(fixture(version + "/" + name + ".json"));
 }
 
 Report parsed(const std::string& version, const std::string& name) {

@@ -16,6 +16,11 @@ inline Signature signature(const std::string& type, const std::string& label = "
     return {type, "filesystem", label, "", offset};
 }
 
+/// As LVM prints one.
+inline std::string uuid_of(const std::string& group) {
+    return fmt::format("{:0<6}-0000-0000-0000-0000-0000-000000", group.substr(0, 6));
+}
+
 struct Builder {
     Situation now{.instance_id = us, .layout = {.volumes = {VolumeLayout{.name = "scratch"}}}};
 
@@ -40,13 +45,15 @@ struct Builder {
     /// All labelled disks are one group's.
     VolumeGroup& group(const std::string& name = "muster",
                        std::vector<std::string> tags = {"muster", instance_tag(us)}) {
-        VolumeGroup made{.name = name, .uuid = "u-" + name, .tags = std::move(tags)};
+        VolumeGroup made{
+            .name = name, .uuid = uuid_of(name), .tags = std::move(tags), .extent_size = 4 << 20};
         for (const auto& candidate : now.candidates) {
             if (candidate.content.signatures.empty()) continue;
             made.physical.push_back({.name = candidate.disk.node,
                                      .major = candidate.disk.major,
                                      .minor = candidate.disk.minor,
-                                     .in_use = true});
+                                     .in_use = true,
+                                     .extents = 250});
         }
         now.lvm.groups.push_back(std::move(made));
         return now.lvm.groups.back();
@@ -62,10 +69,12 @@ struct Builder {
         now.lvm.groups.back().logical.back().tags.emplace_back(unfinished_tag);
         return *this;
     }
+    /// Of the last group, if there is one.
     ActiveVolume& active(const DiskContent& content, std::vector<std::string> mounts = {},
                          const std::string& name = "muster-scratch") {
+        const auto group = now.lvm.groups.empty() ? uuid_of("gone") : now.lvm.groups.back().uuid;
         ActiveVolume volume{.node = fmt::format("/dev/dm-{}", now.active.size()),
-                            .uuid = "LVM-x",
+                            .uuid = mapper_uuid(group) + "volume",
                             .content = content,
                             .mounts = std::move(mounts)};
         for (auto& candidate : now.candidates) {

@@ -40,7 +40,8 @@ struct Survey {
         return *situation;
     }
     void assemble(const std::string& name, bool active = true) {
-        auto& group = lvm.make_group(name, {"muster"}, {"nvme1n1", "nvme2n1"});
+        auto& group =
+            lvm.make_group(name, {"muster", "muster.instance=i-0abc"}, {"nvme1n1", "nvme2n1"});
         group.volumes.push_back({.name = "scratch", .uuid = "u-u", .extents = 100, .stripes = 2});
         if (active) group.volumes[0].minor = 3;
         group.volumes[0].content = {.signatures = {{"xfs", "filesystem", "", "", 0}}};
@@ -108,7 +109,55 @@ TEST_CASE("survey: \"muster-x\" is another group than \"muster\"") {
     for (const char* name : {"muster--x", "muste", "muster2"}) { // as device-mapper writes them
         Two machine;
         machine.assemble(name);
+        machine.machine.groups[0].tags.clear();
         CHECK(machine.found().active.empty());
+        // One of ours is known by its uuid: the configuration may have another name now.
+        machine.machine.groups[0].tags = {"muster", "muster.instance=i-0abc"};
+        CHECK(machine.found().active.size() == 1);
+    }
+}
+
+TEST_CASE(
+    "survey: through LVM's own layers down to the disks, and what is an owner's is not read") {
+    Two machine;
+    machine.assemble("muster");
+    auto& volumes = machine.machine.groups[0].volumes;
+    volumes.push_back({.name = "scratch-real", .uuid = "u-u-real", .minor = 4, .hidden = true});
+    volumes.push_back({.name = "snap-cow", .uuid = "s-cow", .minor = 5, .hidden = true});
+    volumes.push_back(
+        {.name = "snap", .uuid = "s", .minor = 6, .over = {"scratch-real", "snap-cow"}});
+    volumes[0].over = {"scratch-real"};
+    machine.machine.refresh();
+    const auto now = machine.found();
+    CHECK(now.active.size() == 4);
+    for (const char* name : {"muster-scratch", "muster-snap", "muster-snap-cow"})
+        CHECK(now.active.at(name).disks == Strings{"nvme1n1", "nvme2n1"});
+    CHECK(now.active.at("muster-scratch").content.signatures.size() == 1);
+    for (const char* node : {"content /dev/dm-4", "content /dev/dm-5", "content /dev/dm-6"})
+        CHECK(std::ranges::count(machine.machine.called, node) == 0);
+
+    SECTION("a layer of another group is none: it is told as what the node lies on") {
+        machine.machine.sysfs.put("/sys/block/dm-4/dm/uuid", "LVM-another\n");
+        CHECK(machine.found().active.at("muster-scratch").disks == Strings{"dm-4"});
+    }
+    SECTION("layers that lie on each other come to an end") {
+        volumes[1].over = {"scratch"};
+        machine.machine.refresh();
+        CHECK(machine.found().active.at("muster-scratch").disks.empty());
+    }
+    SECTION("a node that vanishes meanwhile is none") {
+        machine.machine.sysfs.drop("/sys/block/dm-6/dm/name");
+        CHECK_FALSE(machine.look());
+        machine.machine.sysfs.drop("/sys/block/dm-6");
+        machine.machine.sysfs.folder("/sys/block/dm-9");
+        machine.machine.sysfs.drop("/sys/block/dm-9");
+        CHECK(machine.found().active.size() == 3);
+    }
+    SECTION("the disks were taken from under it") {
+        volumes[0].over.clear();
+        volumes[0].bare = true;
+        machine.machine.refresh();
+        CHECK(machine.found().active.at("muster-scratch").disks.empty());
     }
 }
 
@@ -271,6 +320,7 @@ TEST_CASE("survey: groups on disks that are not ephemeral, where a new one is to
     SECTION("on what is stacked on such disks, too") {
         machine.machine.sysfs.put("/sys/block/md0/size", "1\n");
         machine.machine.sysfs.put("/sys/block/dm-7/dm/name", "crypt\n");
+        machine.machine.sysfs.put("/sys/block/dm-7/dm/uuid", "CRYPT-LUKS2-0-crypt\n");
         (void)machine.found();
         for (const char* node : {"md0", "dm-7"}) {
             const auto asked = std::string("volume_group /dev/") + node;

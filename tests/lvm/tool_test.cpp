@@ -48,7 +48,8 @@ TEST_CASE("tool: every command, word for word") {
          "b "
          "--nosuffix --configreport vg -o "
          "vg_name,vg_uuid,vg_tags,vg_extent_size,vg_free_count,vg_exported --configreport pv -o "
-         "pv_name,pv_uuid,pv_major,pv_minor,pv_missing,pv_in_use --configreport lv -o "
+         "pv_name,pv_uuid,pv_major,pv_minor,pv_missing,pv_in_use,pv_pe_count,"
+         "pv_pe_alloc_count --configreport lv -o "
          "lv_name,lv_uuid,lv_size,lv_active,lv_tags --configreport pvseg -o pvseg_start "
          "--configreport seg "
          "-o lv_name,stripes",
@@ -74,8 +75,14 @@ TEST_CASE("tool: every command, word for word") {
          "/sbin/lvm lvchange C --devices /dev/nvme1n1,/dev/nvme2n1 --deltag muster.unfinished -- "
          "muster/scratch muster/logs",
          true},
-        {activate_group(tool, "muster", two),
-         "/sbin/lvm vgchange C --devices /dev/nvme1n1,/dev/nvme2n1 --activate y -- muster", false},
+        {mark_group(tool, "theirs", two, wipe_tag("i-0abc")),
+         "/sbin/lvm vgchange C --devices /dev/nvme1n1,/dev/nvme2n1 --addtag muster.wipe=i-0abc -- "
+         "theirs",
+         true},
+        {activate_volumes(tool, "muster", two, {"scratch", "logs"}),
+         "/sbin/lvm lvchange C --devices /dev/nvme1n1,/dev/nvme2n1 --activate y -- muster/scratch "
+         "muster/logs",
+         false},
         {make_filesystem("/sbin/mkfs.xfs", xfs, "/dev/dm-0", 2),
          "/sbin/mkfs.xfs -q -K -L scratch -d su=256k,sw=2 -l su=4k /dev/dm-0", true},
         {make_filesystem("/sbin/mkfs.xfs", xfs, "/dev/dm-0", 1),
@@ -121,8 +128,9 @@ TEST_CASE("tool: an LVM before 2.03.12: a filter for --devices, a flag for --set
               " --yes --wipesignatures y --zero y --addtag muster.filesystem=xfs "
               "--addtag muster.unfinished --name scratch --setactivationskip y "
               "--ignoreactivationskip --extents 100%FREE -- muster");
-    CHECK(line(activate_group(old, "muster", two)) ==
-          start + "vgchange --config " + config + " --activate y --ignoreactivationskip -- muster");
+    CHECK(line(activate_volumes(old, "muster", two, {"scratch"})) ==
+          start + "lvchange --config " + config +
+              " --activate y --ignoreactivationskip -- muster/scratch");
     CHECK(line(remove_group(old, "muster", two)) ==
           start + "vgremove --config " + config + " --yes -- muster");
 }
@@ -155,8 +163,9 @@ TEST_CASE("tool: what no command may have") {
     const auto group = create_group(tool, "muster", two, {"muster"});
     for (const char* word : {"--yes", "-y", "--force", "-f", "-ff"})
         CHECK_FALSE(has(group, word));
-    for (const auto& command : {group, read_report(tool, two), activate_group(tool, "muster", two),
-                                create_volume(tool, "muster", two, xfs, "100%FREE", 2)}) {
+    for (const auto& command :
+         {group, read_report(tool, two), activate_volumes(tool, "muster", two, {"scratch"}),
+          create_volume(tool, "muster", two, xfs, "100%FREE", 2)}) {
         CHECK(has(command, "--devices"));
         CHECK(has(command, "/dev/nvme1n1,/dev/nvme2n1"));
         CHECK_FALSE(has(command, "--force"));

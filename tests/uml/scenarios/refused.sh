@@ -20,7 +20,42 @@ losetup /dev/loop1 "$WORK/xvdc.disk"
 
 row "another instance's" ""
 vgcreate -q --addtag muster --addtag muster.instance=i-0fffffffffffffff0 muster /dev/loop0 /dev/loop1
-refused ephemeral-foreign-data "another instance .*i-0fffffffffffffff0"
+refused cannot-tell "another instance.*i-0fffffffffffffff0"
+settings "$WIPE"
+ROW="another instance's, and wipe"
+refused cannot-tell "another instance.*i-0fffffffffffffff0"
+
+row "another instance's group of another name, and wipe" "$WIPE"
+vgcreate -q --addtag muster --addtag muster.instance=i-0fffffffffffffff0 data /dev/loop0 /dev/loop1
+refused cannot-tell "another instance.*i-0fffffffffffffff0"
+
+row "a group that has an EBS volume, too, and wipe" "$WIPE"
+vgcreate -q theirs /dev/loop0 /dev/loop3
+lvcreate -q -y -W n -Z n -n data -l 100%FREE theirs
+vgchange -q -an theirs
+refused ephemeral-foreign-data "theirs.*not among the ephemeral disks.*never wiped"
+vgremove -q -y theirs
+wipefs -q -a /dev/loop3
+
+row "the same, and its metadata are on the EBS volume alone" "$WIPE"
+pvcreate -q --metadatacopies 0 /dev/loop0
+vgcreate -q theirs /dev/loop3 /dev/loop0
+refused ephemeral-foreign-data "never wiped"
+vgremove -q -y theirs
+wipefs -q -a /dev/loop3
+
+row "the same, and its metadata here are ignored" "$WIPE"
+vgcreate -q theirs /dev/loop3
+pvcreate -q --metadataignore y /dev/loop0
+vgextend -q --metadataignore y theirs /dev/loop0
+refused ephemeral-foreign-data "never wiped"
+vgremove -q -y theirs
+wipefs -q -a /dev/loop3
+
+row "a group with a disk missing, and wipe" "$WIPE"
+vgcreate -q theirs /dev/loop0 /dev/loop1
+dd if=/dev/zero of=/dev/loop1 bs=1M count=1 conv=notrunc,fsync status=none
+refused ephemeral-foreign-data "theirs.*never wiped"
 
 row "ours, finished, and its superblock is gone" ""
 assemble

@@ -1,4 +1,4 @@
-# The power goes at a random moment of an assembly, from five starts; the next boot ends ready, always,
+# The power goes at a random moment of an assembly, from six starts; the next boot ends ready, always,
 # and the volume that is not ours is as it was.
 #: disks 3
 #: ebs 1
@@ -7,11 +7,11 @@
 #: soak cuts=40,time=200
 #: boot cut=0.3-6 x$cuts
 #: boot
-starts=(stranger partial blank foreign labels)
+starts=(stranger partial blank foreign labels group)
 use() { # use START: its configuration
     local more=
     case $1 in
-    foreign | stranger) more=', "on_foreign_data": "wipe"' ;;
+    foreign | stranger | group) more=', "on_foreign_data": "wipe"' ;;
     partial) more=', "on_partial": "rebuild"' ;;
     esac
     configure "{ \"ephemeral\": { \"expect\": 3, \"deadline\": \"1s\" $more } }"
@@ -29,6 +29,11 @@ prepare() {
         mkfs.ext4 -q /dev/loop0
         printf 'label: gpt\n,\n' | sfdisk -q --no-reread --no-tell-kernel /dev/loop1
         vgcreate -q theirs /dev/loop2
+        ;;
+    group)
+        vgcreate -q theirs /dev/loop0 /dev/loop1 /dev/loop2
+        lvcreate -q -y -W n -Z n -n data -l 100%FREE theirs
+        vgchange -q -an theirs
         ;;
     partial)
         "$MUSTER" run >/dev/null 2>&1
@@ -53,7 +58,7 @@ if [[ $BOOT == 1 ]]; then
     head -c 1M /dev/urandom >/dev/loop3
     hash_disks loop3 >"$WORK/ebs.hash"
 else
-    before=${starts[(BOOT - 2) % 4]}
+    before=${starts[(BOOT - 2) % ${#starts[@]}]}
     use "$before"
     say "seed $SEED, boot $BOOT, the cut one was from: $before; found: $(lsblk -rno NAME,FSTYPE | grep loop[0-2] | tr '\n' ' ')"
     check_status "cut from $before: ready" 0 "$MUSTER" run >/run/log 2>&1 || tail -n 20 /run/log
@@ -65,7 +70,7 @@ else
     check "the filesystem is whole" sh -c 'umount /mnt/scratch && xfs_repair -n /dev/mapper/muster-scratch'
 fi
 if ((BOOT < BOOTS)); then
-    now=${starts[(BOOT - 1) % 4]}
+    now=${starts[(BOOT - 1) % ${#starts[@]}]}
     use "$now"
     prepare "$now"
     mark_cut

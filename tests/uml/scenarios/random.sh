@@ -25,6 +25,13 @@ fill() {
     pv) pvcreate -q "$1" ;;
     theirs) vgcreate -q "theirs${1##*/}" "$1" ;;
     other) vgcreate -q --addtag muster --addtag muster.instance=i-0ffff "other${1##*/}" "$1" ;;
+    reaching) # over a disk that is not here any more
+        truncate -s 24M /run/away.disk
+        losetup /dev/loop30 /run/away.disk
+        vgcreate -q "reaching${1##*/}" "$1" /dev/loop30
+        losetup -d /dev/loop30
+        rm /run/away.disk
+        ;;
     md) write_md "$1" 1.2 ;;
     data) head -c 100 /dev/urandom | dd of="$1" bs=512 seek=$((RANDOM % 2000)) conv=notrunc ;;
     mounted) mkfs.ext4 -q "$1"; mkdir -p "/srv/${1##*/}"; mount -o ro "$1" "/srv/${1##*/}" ;;
@@ -34,7 +41,7 @@ fill() {
 may_be_written() {
     case $1 in
     blank | pv) true ;;
-    mounted) false ;;
+    mounted | other | reaching) false ;;
     ext3) [[ $policy != refuse ]] ;;
     *) [[ $policy == wipe ]] ;;
     esac
@@ -53,7 +60,7 @@ for ((machine = 1; machine <= machines; machine++)); do
     for name in $all; do
         case $((RANDOM % 2)) in
         0) kind[$name]=blank ;;
-        1) kind[$name]=$(one_of "ext3 ext4-file swap gpt pv theirs other md data mounted") ;;
+        1) kind[$name]=$(one_of "ext3 ext4-file swap gpt pv theirs other reaching md data mounted") ;;
         esac
         fill "/dev/loop$node" "${kind[$name]}"
         node=$((node + 1))

@@ -100,8 +100,16 @@ expect_equal "$ROW: nothing was changed" "[]" "$(query "$REPORT" 'it["storage"][
 EXPECT=3
 
 # ---- not ours, to be wiped ------------------------------------------------------------------------------
-row "another instance's, to be wiped" "$WIPE"
-vgcreate -q --addtag muster --addtag muster.instance=i-0fffffffffffffff0 muster /dev/loop0 /dev/loop1
+row "somebody's volume group over two disks, to be wiped" "$WIPE"
+vgcreate -q theirs /dev/loop0 /dev/loop1
+lvcreate -q -y -W n -Z n -n data -l 100%FREE theirs
+vgchange -q -an theirs
+becomes_ready
+
+row "the same, and the power went when one of them was wiped" "$WIPE"
+vgcreate -q theirs /dev/loop0 /dev/loop1
+vgchange -q --addtag muster.wipe=i-0123456789abcdef0 theirs
+dd if=/dev/zero of=/dev/loop0 bs=1M count=2 conv=notrunc,fsync status=none
 becomes_ready
 
 row "the vendor's filesystem, to be wiped" "$PREFORMATTED"

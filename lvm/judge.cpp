@@ -96,13 +96,22 @@ bool is_disk(const PhysicalVolume& volume, const Disk& disk) {
     return !volume.missing && volume.major == disk.major && volume.minor == disk.minor;
 }
 
-/// How many disks of the group are not among ours. LVM is shown no others, so one that is not
-/// ephemeral looks like one that is missing.
-std::ptrdiff_t disks_beyond(const Situation& now, const VolumeGroup& group) {
-    return std::ranges::count_if(group.physical, [&](const PhysicalVolume& volume) {
+/// Why a stranger's group may not be wiped at all; "" where it may. LVM is shown our disks alone, so
+/// a disk that is not ephemeral looks like one that is missing.
+std::string beyond_reach(const Situation& now, const VolumeGroup& group) {
+    // What is left of a group that was whole when its wipe began.
+    if (group.has_tag(wipe_tag(now.instance_id))) return "";
+    const auto beyond = std::ranges::count_if(group.physical, [&](const PhysicalVolume& volume) {
         return std::ranges::none_of(
             now.candidates, [&](const Candidate& one) { return is_disk(volume, one.disk); });
     });
+    if (beyond > 0) {
+        return fmt::format("{} of its {} disks are not among the ephemeral disks here", beyond,
+                           group.physical.size());
+    }
+    // It can't get that tag.
+    if (group.exported && group.physical.size() > 1) return "it is exported, to be taken elsewhere";
+    return "";
 }
 
 /// A disk of our own group. A signature among its volumes' data is no matter: md 1.0 in the last
@@ -136,15 +145,12 @@ Judged judge_group(const Situation& now, const Candidate& candidate, const Volum
     const auto what =
         fmt::format("{} belongs to the volume group {}, which is not ours (it has no tag \"{}\")",
                     disk.node, group.name, owner_tag);
-    const auto beyond = disks_beyond(now, group);
-    // What is left of a group that was whole when its wipe began.
-    if (beyond == 0 || group.has_tag(wipe_tag(now.instance_id))) {
-        return foreign(now, candidate, what);
-    }
+    const auto why_not = beyond_reach(now, group);
+    if (why_not.empty()) return foreign(now, candidate, what);
     return refuse(disk, "ephemeral-foreign-data",
-                  fmt::format("{}, and {} of its {} disks are not among the ephemeral disks here, "
-                              "so it is never wiped, whatever ephemeral.on_foreign_data says; {}",
-                              what, beyond, group.physical.size(), advice));
+                  fmt::format("{}, and {}: it is never wiped, whatever ephemeral.on_foreign_data "
+                              "says; {}",
+                              what, why_not, advice));
 }
 
 /// The disk has an LVM label and nothing else, and LVM names no group that has it.

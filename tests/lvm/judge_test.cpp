@@ -185,6 +185,17 @@ TEST_CASE("judge: a group that reaches beyond the ephemeral disks is never wiped
                    Contains("never wiped"));
 }
 
+TEST_CASE("judge: an exported group over several disks is never wiped") {
+    Builder builder;
+    builder.labelled(2).now.layout.on_foreign_data = ForeignData::wipe;
+    auto& group = builder.group("data", {});
+    group.exported = true;
+    REQUIRE(builder.plan().refusals.size() == 2);
+    CHECK_THAT(builder.plan().refusals[0].message, Contains("it is exported, to be taken"));
+    group.tags = {wipe_tag(us)};
+    CHECK(builder.plan().refusals.empty());
+}
+
 TEST_CASE("judge: signatures on a disk of our own group") {
     Builder builder;
     builder.finished();

@@ -97,6 +97,24 @@ else
     configure '{ "ephemeral": { "expect": 2, "deadline": "3s", "on_partial": "rebuild" } }'
     EPHEMERAL="xvdb xvdd" refused ephemeral-foreign-data "plain"
     losetup /dev/loop1 "$WORK/xvdc.disk"
+
+    # LVM is shown the ephemeral disks alone: the group looks as if a disk of it were missing.
+    row "ours, extended to an EBS volume, to be rebuilt" ""
+    half
+    assemble
+    umount /mnt/scratch
+    mine vgextend -q muster /dev/loop3
+    mine lvcreate -q -y -n precious -L 8M muster /dev/loop3
+    vgchange -q -an muster
+    half
+    refused ephemeral-foreign-data "loop3 belongs to it, too, and is not ephemeral"
+    mine lvremove -q -y muster/precious
+    mine vgreduce -q muster /dev/loop3
+    mine pvremove -q /dev/loop3
+    ROW="the same, and its metadata are not on the EBS volume"
+    mine pvcreate -q --metadatacopies 0 /dev/loop3
+    mine vgextend -q muster /dev/loop3
+    refused ephemeral-missing "has 4 disks, of which 3 are here"
 fi
 stop_simulator
 check "the end" true

@@ -37,7 +37,7 @@ class Applier {
         if (auto removed = must_run(machine_, command, deadline_); !removed) return removed;
         const auto active = read_active(machine_, plan_.group);
         if (!active) return std::unexpected(active.error());
-        if (active->empty()) return {};
+        if (active->empty()) return drop_labels(step.devices);
         return std::unexpected(
             Failure{"assembly-failed", fmt::format("vgremove ended well, but device-mapper still "
                                                    "has {}",
@@ -151,6 +151,25 @@ class Applier {
                 "cannot-tell", fmt::format("{} is no longer the disk that it was when the plan "
                                            "was made (serial \"{}\"); nothing was written",
                                            disk.node, disk.serial)});
+        }
+        return {};
+    }
+
+    Done drop_labels(const std::vector<std::string>& nodes) const {
+        const auto command = remove_labels(lvm_, nodes);
+        if (auto removed = must_run(machine_, command, deadline_); !removed) return removed;
+        const auto found = side_by_side(machine_.clock, "look", nodes, [&](const auto& node) {
+            return read_content(machine_, node, deadline_);
+        });
+        for (std::size_t i = 0; i < found.size(); ++i) {
+            if (!found[i]) return std::unexpected(found[i].error());
+            if (std::ranges::find(found[i]->signatures, "LVM2_member", &Signature::type) ==
+                found[i]->signatures.end()) {
+                continue;
+            }
+            return std::unexpected(
+                Failure{"assembly-failed",
+                        fmt::format("pvremove ended well, but {} still has its label", nodes[i])});
         }
         return {};
     }

@@ -36,7 +36,7 @@ struct CommandsOf {
         return commands;
     }
     Commands operator()(const RemoveGroup& remove) const {
-        return {remove_group(lvm, plan.group, remove.devices)};
+        return {remove_group(lvm, plan.group, remove.devices), remove_labels(lvm, remove.devices)};
     }
     Commands operator()(const CreateGroup& create) const {
         return {create_group(lvm, plan.group, create.devices,

@@ -96,8 +96,8 @@ bool is_disk(const PhysicalVolume& volume, const Disk& disk) {
     return !volume.missing && volume.major == disk.major && volume.minor == disk.minor;
 }
 
-/// Why a stranger's group may not be wiped at all; "" where it may. LVM is shown our disks alone, so
-/// a disk that is not ephemeral looks like one that is missing.
+/// Why a stranger's group may not be wiped at all; "" where it may. LVM is shown our disks alone,
+/// so a disk that is not ephemeral looks like one that is missing.
 std::string beyond_reach(const Situation& now, const VolumeGroup& group) {
     // What is left of a group that was whole when its wipe began.
     if (group.has_tag(wipe_tag(now.instance_id))) return "";
@@ -164,8 +164,11 @@ Judged judge_label(const Situation& now, const Candidate& candidate) {
             fmt::format("{} carries an LVM label, and LVM does not say of which group; {}",
                         disk.node, advice));
     }
-    // A label that no group uses holds no data. An assembly that was cut short leaves such.
-    if (!orphan->in_use) return Judgement{Standing::blank};
+    // It holds no data. Its uuid must go (remove_labels in lvm/tool.h).
+    if (!orphan->in_use) {
+        return Judgement{Standing::wipe,
+                         fmt::format("{} carries an LVM label that no group uses", disk.node)};
+    }
     if (candidate.content.lvm_empty) {
         return Judgement{Standing::wipe,
                          fmt::format("{} carries an LVM label that says \"in use\", and its "

@@ -9,7 +9,7 @@
 namespace muster::lvm {
 
 enum class Standing {
-    blank, ///< holds nothing: zeros, or an LVM label that no group uses
+    blank, ///< holds nothing: zeros
     ours,  ///< a disk of our volume group
     wipe,  ///< holds something that may be destroyed
 };

@@ -181,6 +181,15 @@ Command remove_group(const LvmTool& lvm, const std::string& group,
     return command;
 }
 
+Command remove_labels(const LvmTool& lvm, const std::vector<std::string>& devices) {
+    auto command = lvm_command(lvm, "pvremove", devices);
+    command.writes_disks = true;
+    append(command, "--");
+    for (auto& node : nodes_of(lvm, devices))
+        append(command, std::move(node));
+    return command;
+}
+
 Command remove_volume(const LvmTool& lvm, const std::string& group,
                       const std::vector<std::string>& devices, const std::string& volume) {
     auto command = lvm_command(lvm, "lvremove", devices);

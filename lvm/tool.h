@@ -65,6 +65,11 @@ inline constexpr std::string_view unfinished_tag = "muster.unfinished";
 [[nodiscard]] Command remove_group(const LvmTool& lvm, const std::string& group,
                                    const std::vector<std::string>& devices);
 
+/// The labels of disks that no group uses any more. vgcreate would take them over with their uuids,
+/// by which LVM finds a group's disks: one that was missing and comes back would make the group
+/// that was given up look whole.
+[[nodiscard]] Command remove_labels(const LvmTool& lvm, const std::vector<std::string>& devices);
+
 /// A volume goes; LVM refuses where it is in use.
 [[nodiscard]] Command remove_volume(const LvmTool& lvm, const std::string& group,
                                     const std::vector<std::string>& devices,

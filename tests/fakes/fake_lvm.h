@@ -145,6 +145,7 @@ class FakeLvm : public CommandRunner {
         if (verb == "lvcreate") return create_volume(words);
         if (verb == "vgremove") return remove_group(words);
         if (verb == "vgchange") return add_tag(words);
+        if (verb == "pvremove") return remove_labels(words);
         if (verb == "lvremove") return remove_volume(words);
         if (verb == "lvchange" && words.options.contains("--activate")) return activate(words);
         if (verb == "lvchange") return remove_tag(words);
@@ -246,6 +247,22 @@ class FakeLvm : public CommandRunner {
         }
         for (const auto& name : on)
             machine_.effect({name}, "not in use", [&] { machine_.disks.at(name).in_use = false; });
+        return said(0);
+    }
+
+    CommandOutput remove_labels(const Words& words) {
+        for (const auto& node : words.rest) {
+            const auto name = disk_of(node);
+            auto& disk = machine_.disks.at(name);
+            if (!disk.group.empty() || disk.in_use) return said(5, "  is used by a VG.\n");
+            if (disk.pv.empty()) return said(5, "  No PV found on device.\n");
+            if (fault_ == Fault::half && &node == &words.rest.back())
+                return said(5, "  Killed half way.\n");
+            machine_.effect({name}, "label removed", [&] {
+                disk.pv.clear();
+                disk.content = {.lvm_remains = true};
+            });
+        }
         return said(0);
     }
 

@@ -7,9 +7,9 @@ using namespace muster::lvm;
 namespace {
 
 bool changes(const std::string& call) {
-    return call == "vgremove" || call == "/usr/sbin/blkdiscard" || call == "vgcreate" ||
-           call == "lvcreate" || call == "lvremove" || call == "lvchange" || call == "vgchange" ||
-           call.starts_with("/usr/sbin/mkfs") || call.starts_with("mount ");
+    return call == "vgremove" || call == "pvremove" || call == "/usr/sbin/blkdiscard" ||
+           call == "vgcreate" || call == "lvcreate" || call == "lvremove" || call == "lvchange" ||
+           call == "vgchange" || call.starts_with("/usr/sbin/mkfs") || call.starts_with("mount ");
 }
 
 /// What must come of it when this call goes wrong so; "" where the job can go on.

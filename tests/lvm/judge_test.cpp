@@ -16,13 +16,15 @@ Builder carrying(const DiskContent& content) {
 
 } // namespace
 
-TEST_CASE("judge: blank disks are used: zeros, a cut pvcreate, a label without a group") {
+TEST_CASE("judge: blank disks are used: zeros, a cut pvcreate, a label without a group, wiped") {
     CHECK(carrying({.zeroed = true}).steps().size() == 5);
     CHECK(carrying({.lvm_remains = true}).steps().size() == 5);
     Builder orphan;
     orphan.labelled(1);
     orphan.now.lvm.orphans.push_back({.major = 259, .minor = 1});
-    CHECK(orphan.steps().size() == 5);
+    CHECK(orphan.steps().size() == 6);
+    CHECK(orphan.steps()[0] ==
+          "wipe /dev/nvme1n1: /dev/nvme1n1 carries an LVM label that no group uses");
 }
 
 TEST_CASE("judge: any signature is refused, and named with its label and place") {

@@ -3,6 +3,7 @@
 using namespace muster;
 using namespace muster::lvm;
 using Catch::Contains;
+using Catch::EndsWith;
 using Lines = std::vector<std::string>;
 
 namespace {
@@ -377,7 +378,8 @@ TEST_CASE("plan: a group with a disk missing is rebuilt where the configuration 
         const auto plan = builder.plan();
         CHECK(plan.disks.size() == 3);
         const auto commands = commands_of(plan, plan.steps[0]);
-        REQUIRE(commands.size() == 1);
+        REQUIRE(commands.size() == 2);
+        CHECK_THAT(commands[1], Contains("pvremove") && EndsWith("-- /dev/nvme1n1 /dev/nvme2n1"));
         CHECK_THAT(commands[0], Contains("vgremove") && Contains("/dev/nvme1n1,/dev/nvme2n1") &&
                                     Contains("--yes -- muster") && !Contains("nvme3n1"));
     }

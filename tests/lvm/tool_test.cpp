@@ -69,6 +69,9 @@ TEST_CASE("tool: every command, word for word") {
          "y --addtag muster.filesystem=xfs --addtag muster.unfinished --name scratch --size "
          "1073741824b -- muster",
          true},
+        {remove_labels(tool, two),
+         "/sbin/lvm pvremove C --devices /dev/nvme1n1,/dev/nvme2n1 -- /dev/nvme1n1 /dev/nvme2n1",
+         true},
         {remove_volume(tool, "muster", two, "scratch"),
          "/sbin/lvm lvremove C --devices /dev/nvme1n1,/dev/nvme2n1 --yes -- muster/scratch", true},
         {finish_volumes(tool, "muster", two, {"scratch", "logs"}),

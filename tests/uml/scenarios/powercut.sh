@@ -31,7 +31,7 @@ prepare() {
         vgcreate -q theirs /dev/loop2
         ;;
     group)
-        vgcreate -q theirs /dev/loop0 /dev/loop1 /dev/loop2
+        vgcreate -q --setautoactivation n theirs /dev/loop0 /dev/loop1 /dev/loop2
         lvcreate -q -y -W n -Z n -n data -l 100%FREE theirs
         vgchange -q -an theirs
         ;;

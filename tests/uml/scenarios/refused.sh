@@ -30,7 +30,7 @@ vgcreate -q --addtag muster --addtag muster.instance=i-0fffffffffffffff0 data /d
 refused cannot-tell "another instance.*i-0fffffffffffffff0"
 
 row "a group that has an EBS volume, too, and wipe" "$WIPE"
-vgcreate -q theirs /dev/loop0 /dev/loop3
+vgcreate -q --setautoactivation n theirs /dev/loop0 /dev/loop3
 lvcreate -q -y -W n -Z n -n data -l 100%FREE theirs
 vgchange -q -an theirs
 refused ephemeral-foreign-data "theirs.*not among the ephemeral disks.*never wiped"

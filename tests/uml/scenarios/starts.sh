@@ -97,17 +97,24 @@ ROW="the missing disk comes back later"
 losetup /dev/loop1 "$WORK/xvdc.disk"
 becomes_ready 2
 expect_equal "$ROW: nothing was changed" "[]" "$(query "$REPORT" 'it["storage"]["changes"]')"
+
+ROW="... and then comes a reboot"
+date >/mnt/scratch/kept
+umount /mnt/scratch
+dmsetup remove --retry muster-scratch
+becomes_ready 2
+check "$ROW: the data is there" test -s /mnt/scratch/kept
 EXPECT=3
 
 # ---- not ours, to be wiped ------------------------------------------------------------------------------
 row "somebody's volume group over two disks, to be wiped" "$WIPE"
-vgcreate -q theirs /dev/loop0 /dev/loop1
+vgcreate -q --setautoactivation n theirs /dev/loop0 /dev/loop1
 lvcreate -q -y -W n -Z n -n data -l 100%FREE theirs
 vgchange -q -an theirs
 becomes_ready
 
 row "the same, and the power went when one of them was wiped" "$WIPE"
-vgcreate -q theirs /dev/loop0 /dev/loop1
+vgcreate -q --setautoactivation n theirs /dev/loop0 /dev/loop1
 vgchange -q --addtag muster.wipe=i-0123456789abcdef0 theirs
 dd if=/dev/zero of=/dev/loop0 bs=1M count=2 conv=notrunc,fsync status=none
 becomes_ready

@@ -25,7 +25,7 @@ std::expected<ActiveVolume, Failure> find_volume(const Machine& machine, const P
         return std::unexpected(Failure{
             "assembly-failed", fmt::format("device-mapper has no node for the volume {}", volume)});
     }
-    auto& node = **active;
+    auto& node = active->value();
     const bool on_our_disks =
         !node.disks.empty() && std::ranges::all_of(node.disks, [&](const std::string& disk) {
             return std::ranges::find(plan.disks, disk, &Disk::name) != plan.disks.end();

@@ -153,7 +153,12 @@ TEST_CASE(
         machine.machine.sysfs.drop("/sys/block/dm-9");
         CHECK(machine.found().active.size() == 3);
     }
-    SECTION("the disks were taken from under it") {
+    SECTION("a disk was taken from under it: the kernel's link stays, and leads nowhere") {
+        auto& sysfs = machine.machine.sysfs;
+        sysfs.link("/sys/block/dm-4/slaves/nvme2n1", "../../../../gone/nvme2n1");
+        CHECK(machine.found().active.at("muster-scratch").disks == Strings{"nvme1n1"});
+    }
+    SECTION("all disks were taken from under it") {
         volumes[0].over.clear();
         volumes[0].bare = true;
         machine.machine.refresh();

@@ -45,6 +45,7 @@ class FakeSysfs {
     }
     void drop(std::string_view path) { tree_->drop(path); }
     void folder(std::string_view path) { tree_->folder(path); }
+    void link(std::string_view path, const std::string& target) { tree_->link(path, target); }
 
     void disk(const Spec& spec) {
         const auto at = "/sys/block/" + spec.name;

@@ -105,7 +105,8 @@ std::string report_of_two(const std::string& devices) {
         const bool seen = devices.find(name) != std::string::npos;
         pvs +=
             fmt::format(R"({}{{"pv_name":"{}", "pv_uuid":"u{}", "pv_major":"{}", "pv_minor":"{}",)"
-                        R"( "pv_missing":"{}", "pv_in_use":"used"}})",
+                        R"( "pv_missing":"{}", "pv_in_use":"used", "pv_pe_count":"1",)"
+                        R"( "pv_pe_alloc_count":"1"}})",
                         pvs.empty() ? "" : ",", seen ? name : "[unknown]", minor, seen ? 259 : 0,
                         seen ? minor : 0, seen ? "" : "missing");
     }

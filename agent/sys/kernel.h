@@ -118,8 +118,8 @@ class Kernel {
     start_write(std::string_view folder, std::optional<DeviceNumber> on) = 0;
 
     /// What is on the disk, all signatures of it, backup copies too (a GPT is "PMBR", "gpt",
-    /// "gpt"). Whatever could not be read is an error, never "no signature". Reads regular files
-    /// too.
+    /// "gpt"), but no more than 16 of one type. Whatever could not be read is an error, never "no
+    /// signature". Reads regular files too.
     [[nodiscard]] virtual Result<DiskContent> content(std::string_view node, Deadline deadline) = 0;
 
     /// Whether somebody has the disk for himself: a filesystem is mounted from it or from a

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <charconv>
 #include <fcntl.h>
+#include <map>
 #include <memory>
 
 #include "agent/sys/fd.h"
@@ -18,8 +19,10 @@ struct FreeProbe {
 };
 using Probe = std::unique_ptr<blkid_struct_probe, FreeProbe>;
 
-/// More than any disk has; a probe that goes round in circles must end.
+/// More than a disk in use has. Of one kind there may be hundreds (each uberblock of ZFS counts),
+/// and a probe that goes round in circles must end: what is found after so many adds nothing.
 constexpr int kMaxSignatures = 128;
+constexpr int kMaxOfOneType = 16;
 
 struct Found {
     Signature signature;
@@ -98,9 +101,11 @@ Result<Probe> prepare(int fd) {
 }
 
 /// Everything, one by one. Found magic bytes are hidden (in libblkid's memory, not on the disk) and
-/// the same search is made again: only so does it come upon the second copy of a GPT.
+/// the same search is made again: only so does it come upon the second copy of a GPT. A type that
+/// was found often enough is left behind, and the search goes on with the next.
 Result<std::vector<Signature>> search(blkid_probe probe) {
     std::vector<Signature> all;
+    std::map<std::string, int> times;
     for (int i = 0; i < kMaxSignatures; ++i) {
         errno = 0;
         const int result = blkid_do_probe(probe);
@@ -119,12 +124,13 @@ Result<std::vector<Signature>> search(blkid_probe probe) {
         if (std::ranges::find(all, found->signature) == all.end()) {
             all.push_back(found->signature);
         }
-        if (found->magic_size != 0 &&
+        const bool enough = ++times[found->signature.type] >= kMaxOfOneType;
+        if (!enough && found->magic_size != 0 &&
             blkid_probe_hide_range(probe, found->signature.offset, found->magic_size) == 0) {
             blkid_probe_step_back(probe);
         }
     }
-    return fail(Errc::malformed, "more than 128 signatures");
+    return all;
 }
 
 } // namespace

@@ -9,7 +9,8 @@
 
 namespace muster {
 
-/// All signatures, backup copies too, not only the one that counts for mounting.
+/// All signatures, backup copies too, not only the one that counts for mounting; of one type no
+/// more than 16, and 128 in all.
 [[nodiscard]] Result<std::vector<Signature>> find_signatures(const std::string& node);
 
 } // namespace muster

@@ -170,6 +170,20 @@ TEST_CASE_METHOD(ContentFixture, "content: all of several, not only the one that
     CHECK(types().contains("ext4"));
 }
 
+TEST_CASE_METHOD(ContentFixture, "content: very many of one type, and another one behind them") {
+    make_image(96 * MiB);
+    // A ZFS member that was in use for a while: each place of the ring in each of the four labels.
+    const std::uint64_t labels[] = {0, 256 << 10, 96 * MiB - (512 << 10), 96 * MiB - (256 << 10)};
+    for (const auto label : labels) {
+        for (std::uint64_t slot = 0; slot < 128; ++slot)
+            write(label + (128 << 10) + (slot << 10), "\x0c\xb1\xba\0\0\0\0\0"s);
+    }
+    sh("printf 'label: gpt\\n,\\n' | sfdisk -q --wipe never " + image);
+    const auto found = types();
+    CHECK(found.count("zfs_member") == 16);
+    CHECK(found.count("gpt") == 2);
+}
+
 TEST_CASE_METHOD(ContentFixture, "content: a damaged superblock is somebody's all the same") {
     sh("mkfs.ext4 -q -O metadata_csum " + image);
     write(0x400 + 0x3fc, "\xde\xad\xbe\xef"); // its checksum

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "lvm/summary.h"
 #include "lvm/tool.h"
 
 namespace muster::lvm {
@@ -14,17 +15,17 @@ constexpr Duration lock_pause = std::chrono::milliseconds(250);
 /// A command that had so long hangs on a disk; with less it may only have begun too late.
 constexpr Duration fair_time = std::chrono::seconds(5);
 
-/// The first line and the last: LVM says what is the matter at the end, mkfs before its usage.
-std::string gist(std::string_view text) {
-    const auto trim = [](std::string_view line) {
-        const auto first = line.find_first_not_of(" \n");
-        if (first == std::string_view::npos) return std::string_view();
-        return line.substr(first, line.find_last_not_of(" \n") - first + 1);
-    };
-    text = trim(text);
-    const auto first = trim(text.substr(0, text.find('\n')));
-    const auto last = trim(text.substr(text.rfind('\n') + 1));
-    return first == last ? std::string(first) : fmt::format("{} ... {}", first, last);
+/// "lvm vgcreate", "mkfs.xfs": `muster plan` has the whole of it.
+std::string name_of(const Command& command) {
+    const auto& path = command.argv.front();
+    auto name = path.substr(path.rfind('/') + 1);
+    if (name == "lvm" && command.argv.size() > 1) name += " " + command.argv[1];
+    return name;
+}
+
+Failure ended_badly(const Command& command, const CommandOutput& output) {
+    return {"assembly-failed", fmt::format("{} failed (status {}): {}", name_of(command),
+                                           output.exit_status, summary(output.err))};
 }
 
 struct Run {
@@ -78,9 +79,7 @@ std::expected<void, Failure> must_run(const Machine& machine, const Command& com
                                    : Failure{"assembly-failed", error.message});
     }
     if (output->exit_status == 0) return {};
-    return std::unexpected(
-        Failure{"assembly-failed", fmt::format("{}: ended with {}: {}", to_string(command),
-                                               output->exit_status, gist(output->err))});
+    return std::unexpected(ended_badly(command, *output));
 }
 
 std::expected<std::string, Failure> ask(const Machine& machine, const Command& command,
@@ -89,9 +88,7 @@ std::expected<std::string, Failure> ask(const Machine& machine, const Command& c
         run_patiently(machine, command, deadline.clipped(machine.clock, ask_limit)).output;
     if (!output) return std::unexpected(disk_failure(output.error().with("asking LVM")));
     if (output->exit_status == 0) return std::move(output->out);
-    return std::unexpected(
-        Failure{"assembly-failed", fmt::format("lvm {} ended with {}: {}", command.argv.at(1),
-                                               output->exit_status, gist(output->err))});
+    return std::unexpected(ended_badly(command, *output));
 }
 
 } // namespace muster::lvm

@@ -35,7 +35,7 @@ struct Failure {
 read_content(const Machine& machine, const std::string& node, Deadline deadline);
 
 /// Runs a command that must succeed, again for as long as another LVM command has LVM's own lock.
-/// The failure's message ends with what the command said.
+/// The failure's message ends with the cause that the command told.
 [[nodiscard]] std::expected<void, Failure> must_run(const Machine& machine, const Command& command,
                                                     Deadline deadline);
 

@@ -112,12 +112,18 @@ Result<bool> is_old_lvm(std::string_view version) {
 }
 
 bool is_locked_out(const CommandOutput& output) {
-    return output.exit_status != 0 && output.err.find("Can't get lock for") != std::string::npos;
+    // Of a group's lock, and of the global one, which 2.03 says no more of.
+    return output.exit_status != 0 &&
+           (output.err.contains("Can't get lock for") ||
+            output.err.contains("flock failed: Resource temporarily unavailable"));
 }
 
 Command read_report(const LvmTool& lvm, const std::vector<std::string>& devices) {
     // 2.02 repairs what it reads, on the disks: "Removing PV that no longer belongs to VG".
     auto command = lvm_command(lvm, "fullreport", devices, " metadata_read_only=1");
+    // Remarks go where errors go (lvm(8), since 2.02.163): "Retrying metadata scan." stood in the
+    // middle of the JSON.
+    command.environment.emplace_back("LVM_OUT_FD=2");
     append(command, "--reportformat", "json", "--units", "b", "--nosuffix");
     append(command, "--configreport", "vg", "-o",
            "vg_name,vg_uuid,vg_tags,vg_extent_size,vg_free_count,vg_exported");

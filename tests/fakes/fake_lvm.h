@@ -26,6 +26,8 @@ class FakeLvm : public CommandRunner {
     [[nodiscard]] Result<CommandOutput> run(const Command& command, Deadline deadline) override {
         ran.push_back(command);
         const auto& argv = command.argv;
+        const bool remarks_apart =
+            std::ranges::find(command.environment, "LVM_OUT_FD=2") != command.environment.end();
         const bool lvm = argv[0] == "/usr/sbin/lvm";
         fault_ = machine_.enter(lvm ? argv[1] : argv[0]);
         if (fault_ == Fault::error) return said(5, "  fake: it failed.\n");
@@ -40,10 +42,10 @@ class FakeLvm : public CommandRunner {
         }
         auto output = lvm && argv[1] == "version"            ? say_version()
                       : lvm && is_old() && has_devices(argv) ? unknown_option(argv[1])
-                      : lvm                                  ? run_lvm(parse(argv, 2), argv[1])
-                      : argv[0] == "/usr/sbin/blkdiscard"    ? write_zeros(argv)
-                      : argv[0] == "/usr/sbin/blockdev"      ? forget_partitions(argv)
-                                                             : make_filesystem(argv);
+                      : lvm ? run_lvm(parse(argv, 2), argv[1], remarks_apart)
+                      : argv[0] == "/usr/sbin/blkdiscard" ? write_zeros(argv)
+                      : argv[0] == "/usr/sbin/blockdev"   ? forget_partitions(argv)
+                                                          : make_filesystem(argv);
         if (fault_ == Fault::garbage) output.out = "\x01\xff garbage {";
         if (fault_ == Fault::half) output.out.resize(output.out.size() / 2);
         return output;
@@ -139,8 +141,17 @@ class FakeLvm : public CommandRunner {
         return words;
     }
 
-    CommandOutput run_lvm(const Words& words, const std::string& verb) {
-        if (verb == "fullreport") return said(0, "", report(words));
+    CommandOutput run_lvm(const Words& words, const std::string& verb, bool remarks_apart) {
+        if (verb == "fullreport") {
+            const auto remark = std::ranges::any_of(words.devices, [&](const std::string& name) {
+                const auto found = machine_.disks.find(name);
+                return found != machine_.disks.end() && found->second.damaged;
+            });
+            // To standard output, in the middle of what is printed there, where it is not led away.
+            if (remark && !remarks_apart)
+                return said(0, "", "{\"report\": [ Retrying metadata scan.");
+            return said(0, remark ? "  Retrying metadata scan.\n" : "", report(words));
+        }
         if (verb == "vgcreate") return create_group(words);
         if (verb == "lvcreate") return create_volume(words);
         if (verb == "vgremove") return remove_group(words);
@@ -468,11 +479,15 @@ class FakeLvm : public CommandRunner {
                 group->name, group->uuid, fmt::join(group->tags, ","), extent, free_extents(*group),
                 group->exported ? "exported" : "", pvs, lvs, segs));
         }
+        const auto is_visible = [&](const std::string& uuid) {
+            return std::ranges::any_of(visible(words),
+                                       [&](const auto* group) { return group->uuid == uuid; });
+        };
         std::string orphans;
         for (const auto& name : words.devices) {
             const auto found = machine_.disks.find(name);
             if (found == machine_.disks.end() || found->second.pv.empty()) continue;
-            if (!found->second.group.empty()) continue;
+            if (!found->second.group.empty() && is_visible(found->second.group)) continue;
             orphans += (orphans.empty() ? "" : ",\n") + row_of(found->second.pv, words);
         }
         if (!orphans.empty()) add(R"({"pv": [)" + orphans + R"(], "pvseg": []})");
@@ -497,12 +512,16 @@ class FakeLvm : public CommandRunner {
                            pv);
     }
 
-    /// The groups of which at least one disk is among the devices.
+    /// The groups of which at least one disk is among the devices, with metadata that are whole.
     std::vector<FakeMachine::Group*> visible(const Words& words) const {
         std::vector<FakeMachine::Group*> result;
         for (auto& group : machine_.groups) {
             const auto on = machine_.disks_of(group);
-            if (std::ranges::find_first_of(on, words.devices) != on.end()) result.push_back(&group);
+            const bool seen = std::ranges::any_of(on, [&](const std::string& name) {
+                return !machine_.disks.at(name).damaged &&
+                       std::ranges::find(words.devices, name) != words.devices.end();
+            });
+            if (seen) result.push_back(&group);
         }
         return result;
     }

@@ -43,6 +43,7 @@ class FakeMachine : public Kernel {
         std::vector<std::string> holders{}; ///< of somebody else's: "md0"
         bool in_use = false;                ///< the label says that some group has the disk
         bool claimed = false;               ///< by somebody who can't be seen
+        bool damaged = false;               ///< its copy of the group's metadata
         std::vector<std::string> partitions{};
         std::set<std::uint64_t> zeroed{}; ///< where stretches were zeroed
         /// What lies where a volume would begin: in the second MiB, which no look at the disk sees.
@@ -133,6 +134,7 @@ class FakeMachine : public Kernel {
         auto& disk = disks.at(name);
         disk.pv = uuid;
         disk.group.clear();
+        disk.damaged = false;
         disk.in_use = in_use;
         disk.content = {.signatures = {{"LVM2_member", "raid", "", uuid, 536}}, .lvm_empty = true};
     }
@@ -298,6 +300,9 @@ class FakeMachine : public Kernel {
         if (bad == Fault::lie) return "";
         if (const auto error = failed(bad, deadline)) return *error;
         const auto found = disks.find(std::string(node.substr(5)));
+        if (found != disks.end() && found->second.damaged) {
+            return fail(Errc::malformed, "fake: a checksum is wrong");
+        }
         for (const auto& group : groups) {
             if (found != disks.end() && found->second.group == group.uuid) return group.name;
         }

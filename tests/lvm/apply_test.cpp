@@ -58,7 +58,7 @@ TEST_CASE("apply: steps are told before and after, with what went wrong") {
     CHECK(told[0] == "begin create the volume group muster on /dev/nvme1n1");
     CHECK(told[1].empty());
     CHECK(told[2] == "begin create the volume scratch of 100%FREE in muster, linear");
-    CHECK_THAT(told[3], Catch::EndsWith("ended with 5: fake: it failed."));
+    CHECK_THAT(told[3], Catch::EndsWith("failed (status 5): fake: it failed"));
     CHECK(done.error().message == told[2].substr(6) + ": " + told[3]);
 }
 

@@ -106,7 +106,8 @@ TEST_CASE("scout: LVM: which one it is, that there is none, that it can't be tol
         scouted.machine.fault_at = 0;
         scouted.machine.fault = Fault::error;
         REQUIRE_FALSE(scouted.scout.tool());
-        CHECK(scouted.scout.tool().error().message == "lvm version ended with 5: fake: it failed.");
+        CHECK(scouted.scout.tool().error().message ==
+              "lvm version failed (status 5): fake: it failed");
     }
     SECTION("it says nothing that can be understood") {
         scouted.machine.fault_at = 0;

@@ -348,3 +348,14 @@ TEST_CASE("survey: groups on disks that are not ephemeral, where a new one is to
         CHECK(machine.found().elsewhere.empty());
     }
 }
+
+TEST_CASE("survey: metadata that are damaged on one disk, or on each") {
+    Two machine;
+    machine.lvm.make_group("muster", {"muster", "muster.instance=i-0abc"}, {"nvme1n1", "nvme2n1"});
+    machine.machine.disks.at("nvme1n1").damaged = true;
+    CHECK(machine.found().lvm.groups.size() == 1);
+    CHECK(machine.found().lvm.orphans.empty());
+    machine.machine.disks.at("nvme2n1").damaged = true;
+    CHECK(machine.found().lvm.groups.empty());
+    CHECK(machine.found().lvm.orphans.size() == 2);
+}

@@ -20,8 +20,11 @@ const VolumeLayout wide{.name = "a-name-of-seventeen", .stripe_size = 512 << 10}
 
 std::string line(const Command& command) {
     auto text = fmt::format("{}", fmt::join(command.argv, " "));
-    CHECK((command.environment == std::vector<std::string>{"LVM_SYSTEM_DIR="}) ==
-          (command.argv[0] == "/sbin/lvm"));
+    // Of a report nothing but the report is parsed.
+    std::vector<std::string> environment;
+    if (command.argv[0] == "/sbin/lvm") environment.emplace_back("LVM_SYSTEM_DIR=");
+    if (command.argv[1] == "fullreport") environment.emplace_back("LVM_OUT_FD=2");
+    CHECK(command.environment == environment);
     const std::string config = "--config backup{backup=0 archive=0} log{prefix=\"\" "
                                "command_names=0} global{use_lvmpolld=0 wait_for_locks=0} "
                                "devices{hints=\"none\"}";
@@ -156,6 +159,8 @@ TEST_CASE("tool: which LVM it is") {
     CHECK(is_locked_out({5, "",
                          "  /run/lock/lvm/V_muster: flock failed: Resource temporarily "
                          "unavailable\n  Can't get lock for muster.\n"}));
+    CHECK(is_locked_out(
+        {5, "", "  /run/lock/lvm/P_global: flock failed: Resource temporarily unavailable\n"}));
     CHECK_FALSE(is_locked_out({5, "", "  Volume group \"muster\" not found\n"}));
 }
 

@@ -140,6 +140,12 @@ std::optional<lvm::Inventory> DiskWait::until_whole() {
     }
 }
 
+bool DiskWait::sees_none() {
+    const auto seen = look();
+    return seen && seen->ephemeral.empty() && seen->doubtful.empty() &&
+           seen->controllers.instance_store == 0 && seen->controllers.untaken == 0;
+}
+
 void DiskWait::until_changed(const std::string& what) {
     const auto before = names_;
     while (!is_over() && names_ == before) {

@@ -31,6 +31,10 @@ class DiskWait {
     /// is waited for, for a person.
     void until_changed(const std::string& what);
 
+    /// The machine has no instance-store disk, none that may be one and none that is still to come;
+    /// what the configuration expects is not asked.
+    [[nodiscard]] bool sees_none();
+
     [[nodiscard]] bool is_over() const { return limit_.passed(world_.clock); }
 
   private:

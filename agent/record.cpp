@@ -72,6 +72,8 @@ void Record::add(const Json& event) try {
         metadata = counters_from(event.at("metadata"));
     } else if (kind == "storage") {
         storage = event.at("storage");
+    } else if (kind == "without data") {
+        without_data = event.at("proved");
     } else if (kind == "storage ready") {
         storage_ready = true;
     } else if (kind == "finished") {
@@ -141,6 +143,10 @@ void Progress::metadata(const probes::MetadataCounters& counters) {
 
 void Progress::storage(const Json& storage) {
     emit({{"event", "storage"}, {"storage", storage}});
+}
+
+void Progress::without_data(bool proved) {
+    emit({{"event", "without data"}, {"proved", proved}});
 }
 
 void Progress::storage_ready() {

@@ -45,6 +45,9 @@ struct Record {
     std::vector<probes::Wait> waits;
     probes::MetadataCounters metadata;
     std::optional<Waiting> waiting;
+    /// Every instance-store disk is proved blank, or ours with no finished volume; or this machine
+    /// has none.
+    bool without_data = false;
     bool storage_ready = false; ///< disks and volumes are assembled, probed and well
     bool finished = false;      ///< the boot job came to its end
 
@@ -72,6 +75,9 @@ class Progress {
     void instance(const Instance& instance);
     void metadata(const probes::MetadataCounters& counters);
     void storage(const nlohmann::json& storage);
+    /// Whether a new instance would lose nothing of what is on the disks; before it is told,
+    /// and where it is told to be false, that is not proved.
+    void without_data(bool proved);
     void storage_ready();
     void finished();
 

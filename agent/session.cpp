@@ -98,7 +98,7 @@ void Session::unspool(std::vector<SpoolEntry> entries, const std::vector<Deliver
 }
 
 int Session::conclude(const Record& record, Ending ending) {
-    const auto verdict = decide(record.findings, ending);
+    const auto verdict = decide(record.findings, ending, record.without_data);
     report_ = verdict_report(letterhead_.next(config_.mode), record, verdict);
     const Message message{.body = serialized(report_), .key = idempotency_key(report_)};
     console_line(verdict_text(verdict));

@@ -146,9 +146,12 @@ std::optional<PlannedDisks> plan_storage(const World& world, const Config& confi
             return wait.until_whole();
         }();
         if (!disks) return std::nullopt;
+        const bool none = disks->ephemeral.empty();
+        if (none) progress.without_data(wait.sees_none());
         auto plan = plan_for(world, config, scout, *disks, known.identity.instance_id,
                              !wait.is_over(), progress, deadline);
         if (!plan) return std::nullopt;
+        if (!none) progress.without_data(plan->without_data);
         if (!plan->wait_for_more) return PlannedDisks{disks->ephemeral, std::move(*plan)};
         // As many as expected, and not the ones that our group was made of.
         StageScope stage(progress, "late disks");

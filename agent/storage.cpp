@@ -113,10 +113,13 @@ void apply_plan(const World& world, const Config& config, const lvm::Plan& plan,
         return lvm::apply(machine_of(world), plan, deadline,
                           {.begin = [&](const std::string& what) { progress.begin(what); },
                            .end = [&](const std::string& what,
-                                      const std::string& error) { progress.end(what, error); }});
+                                      const std::string& error) { progress.end(what, error); },
+                           .blank = [&] { progress.without_data(true); }});
     }();
     report_storage(world, config, plan, progress, deadline);
     if (!done) {
+        // The disks are no longer what the proof was about.
+        if (done.error().reason == "cannot-tell") progress.without_data(false);
         progress.finding(finding_of(plan.group, done.error().reason, done.error().message));
         return;
     }

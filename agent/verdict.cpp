@@ -9,65 +9,77 @@ namespace {
 using probes::Finding;
 using probes::Status;
 
+enum class Recreate { no, yes, without_data };
+
 struct Reason {
     std::string_view code;
-    bool recreate;
+    Recreate recreate;
 };
 
 constexpr std::array reasons = {
-    Reason{"metadata-unavailable", true},
-    Reason{"metadata-unstable", true},
-    Reason{"ephemeral-missing", true},
-    Reason{"ephemeral-stuck", true},
-    Reason{"ephemeral-io-error", true},
-    Reason{"assembly-failed", true},
-    Reason{"ebs-missing", true},
-    Reason{"ebs-stuck", true},
-    Reason{"ebs-io-error", true},
-    Reason{"root-stuck", true},
-    Reason{"root-read-only", true},
-    Reason{"root-io-error", true},
-    Reason{"deadline-exceeded", true},
-    Reason{"cannot-tell", true},
-    Reason{"ephemeral-foreign-data", false},
-    Reason{"layout-changed", false},
-    Reason{"ebs-wrong", false},
-    Reason{"mount-failed", false},
-    Reason{"tool-missing", false},
-    Reason{"root-full", false},
-    Reason{"check-failed", false},
-    Reason{"config-invalid", false},
-    Reason{"interrupted", false},
-    Reason{"internal", false},
+    Reason{"metadata-unavailable", Recreate::yes},
+    Reason{"metadata-unstable", Recreate::yes},
+    Reason{"ephemeral-missing", Recreate::yes},
+    Reason{"ephemeral-stuck", Recreate::yes},
+    Reason{"ephemeral-io-error", Recreate::yes},
+    Reason{"assembly-failed", Recreate::without_data},
+    Reason{"ebs-missing", Recreate::yes},
+    Reason{"ebs-stuck", Recreate::yes},
+    Reason{"ebs-io-error", Recreate::yes},
+    Reason{"root-stuck", Recreate::yes},
+    Reason{"root-read-only", Recreate::yes},
+    Reason{"root-io-error", Recreate::yes},
+    Reason{"deadline-exceeded", Recreate::yes},
+    Reason{"cannot-tell", Recreate::without_data},
+    Reason{"ephemeral-foreign-data", Recreate::no},
+    Reason{"layout-changed", Recreate::no},
+    Reason{"ebs-wrong", Recreate::no},
+    Reason{"mount-failed", Recreate::no},
+    Reason{"tool-missing", Recreate::no},
+    Reason{"root-full", Recreate::no},
+    Reason{"check-failed", Recreate::no},
+    Reason{"config-invalid", Recreate::no},
+    Reason{"interrupted", Recreate::no},
+    Reason{"internal", Recreate::no},
 };
 
 constexpr std::string_view data_at_stake = "ephemeral-foreign-data";
 
-Verdict failed(std::string_view code, std::string message) {
-    return {.ready = false,
-            .recreate = advises_recreation(code),
-            .code = std::string(code),
-            .message = std::move(message)};
-}
+/// What is known of the disks decides on some of the reasons.
+class Judge {
+  public:
+    explicit Judge(bool without_data) : without_data_(without_data) {}
 
-Verdict of_failures(const std::vector<const Finding*>& failures) {
-    const auto recreates = [](const Finding* finding) {
-        return finding->recreate || advises_recreation(finding->code);
-    };
-    const auto is_data = [](const Finding* finding) { return finding->code == data_at_stake; };
-    // The reason named is the one that the advice rests on; a root that hangs explains the rest.
-    const auto is_root = [](const Finding* finding) { return finding->code == "root-stuck"; };
-    if (const auto data = std::ranges::find_if(failures, is_data); data != failures.end()) {
-        return failed((*data)->code, (*data)->message);
+    [[nodiscard]] Verdict failed(std::string_view code, std::string message) const {
+        return {.ready = false,
+                .recreate = advises_recreation(code, without_data_),
+                .code = std::string(code),
+                .message = std::move(message)};
     }
-    auto found = std::ranges::find_if(failures, is_root);
-    if (found == failures.end()) found = std::ranges::find_if(failures, recreates);
-    const bool recreate = found != failures.end();
-    const auto* reason = recreate ? *found : failures.front();
-    auto verdict = failed(reason->code, reason->message);
-    verdict.recreate = recreate;
-    return verdict;
-}
+
+    [[nodiscard]] Verdict of_failures(const std::vector<const Finding*>& failures) const {
+        const auto recreates = [this](const Finding* finding) {
+            return finding->recreate || advises_recreation(finding->code, without_data_);
+        };
+        const auto is_data = [](const Finding* finding) { return finding->code == data_at_stake; };
+        // The reason named is the one that the advice rests on; a root that hangs explains the
+        // rest.
+        const auto is_root = [](const Finding* finding) { return finding->code == "root-stuck"; };
+        if (const auto data = std::ranges::find_if(failures, is_data); data != failures.end()) {
+            return failed((*data)->code, (*data)->message);
+        }
+        auto found = std::ranges::find_if(failures, is_root);
+        if (found == failures.end()) found = std::ranges::find_if(failures, recreates);
+        const bool recreate = found != failures.end();
+        const auto* reason = recreate ? *found : failures.front();
+        auto verdict = failed(reason->code, reason->message);
+        verdict.recreate = recreate;
+        return verdict;
+    }
+
+  private:
+    bool without_data_;
+};
 
 } // namespace
 
@@ -75,14 +87,17 @@ bool is_reason_code(std::string_view code) {
     return std::ranges::find(reasons, code, &Reason::code) != reasons.end();
 }
 
-bool advises_recreation(std::string_view code) {
+bool advises_recreation(std::string_view code, bool without_data) {
     const auto found = std::ranges::find(reasons, code, &Reason::code);
-    return found != reasons.end() && found->recreate;
+    if (found == reasons.end()) return false;
+    return found->recreate == Recreate::yes ||
+           (found->recreate == Recreate::without_data && without_data);
 }
 
-Verdict decide(const std::vector<Finding>& findings, Ending ending) {
+Verdict decide(const std::vector<Finding>& findings, Ending ending, bool without_data) {
+    const Judge judge(without_data);
     // Whoever stops us has their reasons, and they are not the machine's.
-    if (ending == Ending::interrupted) return failed("interrupted", "stopped before the end");
+    if (ending == Ending::interrupted) return judge.failed("interrupted", "stopped before the end");
 
     std::vector<const Finding*> failures;
     std::vector<const Finding*> unknowns;
@@ -90,12 +105,12 @@ Verdict decide(const std::vector<Finding>& findings, Ending ending) {
         if (!finding.gating || finding.status == Status::pass) continue;
         (finding.status == Status::fail ? failures : unknowns).push_back(&finding);
     }
-    if (!failures.empty()) return of_failures(failures);
+    if (!failures.empty()) return judge.of_failures(failures);
     if (ending == Ending::deadline) {
-        return failed("deadline-exceeded", "the boot job was not done within its deadline");
+        return judge.failed("deadline-exceeded", "the boot job was not done within its deadline");
     }
-    if (ending == Ending::died) return failed("internal", "the boot job died before its end");
-    if (!unknowns.empty()) return failed("cannot-tell", unknowns.front()->message);
+    if (ending == Ending::died) return judge.failed("internal", "the boot job died before its end");
+    if (!unknowns.empty()) return judge.failed("cannot-tell", unknowns.front()->message);
     return {.ready = true, .recreate = false, .code = "", .message = ""};
 }
 

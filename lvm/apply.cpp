@@ -184,34 +184,46 @@ class Applier {
                                 group->empty() ? "no volume group" : "the group " + *group)});
     }
 
-    /// vgcreate refuses a disk that has got a signature since it was looked at, or that has become
-    /// a member of another group: what is on it is somebody's, and not to be given up with the
-    /// machine.
+    /// vgcreate refuses a disk that another program has taken or written to since it was looked at:
+    /// what is on it is not ours, and not to be given up with the machine.
     Done blame(const Failure& failure) const {
         // One that hangs has refused nothing, and a disk that made it hang would do so again.
         if (failure.reason != "assembly-failed") return std::unexpected(failure);
         const auto found = side_by_side(machine_.clock, "look", plan_.disks,
                                         [&](const Disk& disk) { return somebodys(disk); });
         for (std::size_t i = 0; i < found.size(); ++i) {
-            if (found[i].empty()) continue;
-            return std::unexpected(
-                Failure{"ephemeral-foreign-data",
-                        fmt::format("{} has got {} since it was looked at; {}", plan_.disks[i].node,
-                                    found[i], failure.message)});
+            const auto& node = plan_.disks[i].node;
+            if (!found[i]) {
+                return std::unexpected(
+                    Failure{found[i].error().reason,
+                            fmt::format("{}; then {} could not be looked at: {}", failure.message,
+                                        node, found[i].error().message)});
+            }
+            if (found[i]->empty()) continue;
+            return std::unexpected(Failure{"ephemeral-foreign-data",
+                                           fmt::format("{} has got {} since it was looked at; {}",
+                                                       node, *found[i], failure.message)});
         }
         return std::unexpected(failure);
     }
 
-    /// What is on the disk that is not ours; "" where there is nothing, or it can't be told.
-    std::string somebodys(const Disk& disk) const {
+    /// What is on the disk that is not ours, or that it is in use; "" where there is nothing.
+    std::expected<std::string, Failure> somebodys(const Disk& disk) const {
+        const auto limit = deadline_.clipped(machine_.clock, look_limit);
         const auto content = read_content(machine_, disk.node, deadline_);
-        if (!content || content->signatures.empty()) return "";
-        const auto& signature = content->signatures.front();
-        if (signature.type != "LVM2_member") return describe(signature);
+        if (!content) return std::unexpected(content.error());
+        const bool label = !content->signatures.empty();
+        if (label && content->signatures.front().type != "LVM2_member") {
+            return describe(content->signatures.front());
+        }
+        if (!label && !content->zeroed && !content->lvm_remains) return "data without a signature";
+        const auto claimed = machine_.kernel.is_claimed(disk.node, limit);
+        if (!claimed) return std::unexpected(disk_failure(claimed.error()));
+        if (*claimed) return "a user that has it for itself";
+        if (!label) return "";
         // The label alone may be ours, and so may one that can't be followed: vgcreate writes the
         // label before the group, and may have ended in between.
-        const auto group =
-            machine_.kernel.volume_group(disk.node, deadline_.clipped(machine_.clock, look_limit));
+        const auto group = machine_.kernel.volume_group(disk.node, limit);
         if (!group || group->empty() || *group == plan_.group) return "";
         return fmt::format("a label of the volume group {}", *group);
     }
@@ -262,6 +274,7 @@ std::expected<void, Failure> apply(const Machine& machine, const Plan& plan, Dea
     const Applier applier(machine, plan, quiet_lvm(machine, plan), deadline);
     for (const auto& step : plan.steps) {
         const auto what = describe(plan, step);
+        if (notice.blank && std::holds_alternative<CreateGroup>(step)) notice.blank();
         notice.begin(what);
         const auto done = std::visit(applier, step);
         notice.end(what, done ? "" : done.error().message);

@@ -14,6 +14,8 @@ namespace muster::lvm {
 struct StepNotice {
     std::function<void(const std::string& what)> begin;
     std::function<void(const std::string& what, const std::string& error)> end;
+    /// Before the group is created: what had to be wiped or given up is gone from every disk.
+    std::function<void()> blank = {};
 };
 
 /// Takes the plan's steps in order, each followed by reading back what it did from the kernel, not

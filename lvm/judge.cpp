@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <ranges>
 
 #include "lvm/tool.h"
 
@@ -18,12 +19,20 @@ Judged refuse(const Disk& disk, std::string_view reason, std::string message) {
     return std::unexpected(Refusal{disk.name, std::string(reason), std::move(message)});
 }
 
+/// The first few of them: ZFS has one in each place of a ring.
 std::string found_on(const Candidate& candidate) {
+    constexpr std::size_t most = 8;
+    const auto& signatures = candidate.content.signatures;
     std::string text;
-    for (const auto& signature : candidate.content.signatures) {
+    for (const auto& signature : signatures | std::views::take(most)) {
         text += (text.empty() ? ": found " : ", ") + describe(signature);
     }
+    if (signatures.size() > most) text += fmt::format(" and {} more", signatures.size() - most);
     return text;
+}
+
+bool has_finished_volume(const VolumeGroup& group) {
+    return !std::ranges::all_of(group.logical, is_unfinished);
 }
 
 /// In use by anything but a volume of ours; a reason for a person, or nothing.
@@ -123,7 +132,9 @@ Judged judge_member(const Candidate& candidate, const VolumeGroup& group) {
     const auto stray = std::ranges::find_if(signatures, [](const Signature& signature) {
         return signature.type != lvm_label && signature.offset < volumes_begin;
     });
-    if (stray == signatures.end() && disk.partitions.empty()) return Judgement{Standing::ours};
+    if (stray == signatures.end() && disk.partitions.empty()) {
+        return Judgement{.standing = Standing::ours, .without_data = !has_finished_volume(group)};
+    }
     return refuse(disk, "ephemeral-foreign-data",
                   fmt::format("{} belongs to our volume group {}, and carries {} besides: another "
                               "program has written to it; {}",
@@ -167,14 +178,16 @@ Judged judge_label(const Situation& now, const Candidate& candidate) {
     // It holds no data. Its uuid must go (remove_labels in lvm/tool.h).
     if (!orphan->in_use) {
         return Judgement{Standing::wipe,
-                         fmt::format("{} carries an LVM label that no group uses", disk.node)};
+                         fmt::format("{} carries an LVM label that no group uses", disk.node),
+                         true};
     }
     if (candidate.content.lvm_empty) {
         return Judgement{Standing::wipe,
                          fmt::format("{} carries an LVM label that says \"in use\", and its "
                                      "metadata area holds no group: a vgcreate or vgremove was cut "
                                      "short",
-                                     disk.node)};
+                                     disk.node),
+                         true};
     }
     return refuse(
         disk, "ephemeral-foreign-data",
@@ -196,7 +209,9 @@ Judged judge_content(const Situation& now, const Candidate& candidate, const Vol
                                    found_on(candidate)));
     }
     if (content.signatures.empty()) {
-        if (content.zeroed || content.lvm_remains) return Judgement{Standing::blank};
+        if (content.zeroed || content.lvm_remains) {
+            return Judgement{.standing = Standing::blank, .without_data = true};
+        }
         return foreign(now, candidate,
                        fmt::format("{} carries data without a signature that is known (its first "
                                    "or last MiB is not zero)",
@@ -208,6 +223,22 @@ Judged judge_content(const Situation& now, const Candidate& candidate, const Vol
     return foreign(
         now, candidate,
         fmt::format("{} carries data that is not ours{}", disk.node, found_on(candidate)));
+}
+
+/// By all but whether it can be written to: a disk that can only be read has its data all the same.
+Judged judge_readable(const Situation& now, const Candidate& candidate, const VolumeGroup* ours) {
+    const auto& disk = candidate.disk;
+    if (!disk.unknown.empty()) {
+        return refuse(disk, "cannot-tell",
+                      fmt::format("{}: {}; nothing is written to a disk that is not wholly known",
+                                  disk.node, disk.unknown.front()));
+    }
+    if (const auto use = in_use(now, candidate); !use.empty()) {
+        return refuse(disk, "ephemeral-foreign-data",
+                      fmt::format("{} {}{}; muster did not do that and leaves it alone", disk.node,
+                                  use, found_on(candidate)));
+    }
+    return judge_content(now, candidate, ours);
 }
 
 } // namespace
@@ -231,19 +262,19 @@ bool is_node_of(const ActiveVolume& node, const VolumeGroup& group) {
 
 std::expected<Judgement, Refusal> judge(const Situation& situation, const Candidate& candidate,
                                         const VolumeGroup* ours) {
-    const auto& disk = candidate.disk;
-    if (!disk.unknown.empty()) {
-        return refuse(disk, "cannot-tell",
-                      fmt::format("{}: {}; nothing is written to a disk that is not wholly known",
-                                  disk.node, disk.unknown.front()));
-    }
-    if (disk.read_only) return refuse(disk, "assembly-failed", disk.node + " is read-only");
-    if (const auto use = in_use(situation, candidate); !use.empty()) {
-        return refuse(disk, "ephemeral-foreign-data",
-                      fmt::format("{} {}{}; muster did not do that and leaves it alone", disk.node,
-                                  use, found_on(candidate)));
-    }
-    return judge_content(situation, candidate, ours);
+    auto judged = judge_readable(situation, candidate, ours);
+    if (!judged || !candidate.disk.read_only) return judged;
+    return refuse(candidate.disk, "assembly-failed",
+                  fmt::format("{} is read-only{}{}", candidate.disk.node,
+                              judged->why.empty() ? "" : ", so it can't be wiped: ", judged->why));
+}
+
+bool is_without_data(const Situation& situation, const Candidate& candidate,
+                     const VolumeGroup* ours) {
+    const auto judged = judge_readable(situation, candidate, ours);
+    // A node of device-mapper may go on where its group is gone from the disk.
+    return judged && judged->without_data &&
+           (judged->standing == Standing::ours || candidate.disk.holders.empty());
 }
 
 } // namespace muster::lvm

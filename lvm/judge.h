@@ -17,6 +17,8 @@ enum class Standing {
 struct Judgement {
     Standing standing = Standing::blank;
     std::string why = {}; ///< of `wipe`: what is on the disk, and what permits to destroy it
+    /// What is on the disk is no data: nothing, or no volume that was ever finished.
+    bool without_data = false;
 };
 
 /// Our tag and this instance's, under whatever name: muster made the group here.
@@ -34,5 +36,10 @@ struct Judgement {
 /// whatever the configuration says.
 [[nodiscard]] std::expected<Judgement, Refusal>
 judge(const Situation& situation, const Candidate& candidate, const VolumeGroup* ours);
+
+/// A new instance would lose nothing with this disk: it is proved blank and not in use, or ours
+/// with no finished volume. What may be wiped and is not wiped yet is data.
+[[nodiscard]] bool is_without_data(const Situation& situation, const Candidate& candidate,
+                                   const VolumeGroup* ours);
 
 } // namespace muster::lvm

@@ -64,6 +64,10 @@ class Planner {
     }
 
     void judge_all(const VolumeGroup* group) {
+        plan_.without_data = mounted_volume() == nullptr &&
+                             std::ranges::all_of(now_.candidates, [&](const Candidate& candidate) {
+                                 return is_without_data(now_, candidate, group);
+                             });
         for (const auto& candidate : now_.candidates) {
             auto judgement = judge(now_, candidate, group);
             if (!judgement) {
@@ -137,6 +141,9 @@ class Planner {
     }
 
     void plan_partial_group(const VolumeGroup& group) {
+        // All its disks are here, and why one of them can't be used is said already: it is not
+        // missing, and a new instance would lose what is on it.
+        if (!group.partial() && !plan_.refusals.empty()) return;
         const auto what =
             fmt::format("the volume group {} has {} disks, of which {} are here and usable",
                         group.name, group.physical.size(), members_.size());

@@ -149,6 +149,8 @@ struct Plan {
     std::vector<Step> steps;
     std::vector<Refusal> refusals; ///< if there is any, no step is taken
     std::vector<std::string> notes;
+    /// Every disk is proved blank, or ours with no finished volume: a new instance loses nothing.
+    bool without_data = false;
     /// A disk of our group is not here and may be on its way: look again before this is the end.
     bool wait_for_more = false;
 };

@@ -19,9 +19,9 @@ def read(*path):
 
 class Docs(unittest.TestCase):
     def reasons(self):
-        found = re.findall(r'Reason\{"([a-z-]+)", (true|false)\}', read("agent", "verdict.cpp"))
+        found = re.findall(r'Reason\{"([a-z-]+)", Recreate::(yes|no|without_data)\}', read("agent", "verdict.cpp"))
         self.assertGreater(len(found), 20)
-        return {code: recreate == "true" for code, recreate in found}
+        return {code: recreate != "no" for code, recreate in found}
 
     def test_each_reason_has_its_row_and_no_other_has_one(self):
         rows = re.findall(r"^\| `([a-z-]+)` \|", read("docs", "troubleshooting.md"), flags=re.M)

@@ -127,7 +127,7 @@ void Watch::take_findings() {
         return;
     }
     // The reason is the one that a verdict would name; the advice is not: degraded never condemns.
-    const auto why = decide(bad, Ending::finished);
+    const auto why = decide(bad, Ending::finished, false);
     report(degraded_report(letterhead_.next(config_.mode), record, why),
            fmt::format("DEGRADED: {}: {}", why.code, why.message));
 }

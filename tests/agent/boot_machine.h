@@ -68,7 +68,7 @@ struct BootMachine {
             INFO(stage.name);
             CHECK(stage.end); // every stage has come to its end
         }
-        return decide(record.findings, Ending::finished);
+        return decide(record.findings, Ending::finished, record.without_data);
     }
 
     [[nodiscard]] bool nothing_was_done() const {

@@ -45,6 +45,11 @@ TEST_CASE("record: what is told is what is known") {
     told.progress.finding(finding);
     told.progress.wait({.what = "ebs data", .seconds = 1.25, .polls = 7, .outcome = "gave up"});
     told.progress.storage({{"volume_group", "muster"}});
+    CHECK_FALSE(told.record.without_data);
+    told.progress.without_data(true);
+    CHECK(told.record.without_data);
+    told.progress.without_data(false);
+    CHECK_FALSE(told.record.without_data);
 
     const auto& record = told.record;
     REQUIRE(record.timings.size() == 1);
@@ -137,11 +142,13 @@ TEST_CASE("record: an event that can't be understood is passed over, all the res
           R"({"event": "end", "stage": "x", "at": "y"})",
           R"({"event": "metadata", "metadata": {"requests": "many"}})",
           R"({"event": "instance", "instance": {"id": null}})",
+          R"({"event": "without data", "proved": "yes"})", R"({"event": "without data"})",
           R"({"event": "waiting", "what": 1})"}) {
         INFO(text);
         CHECK_NOTHROW(told.record.add(json::parse(text, nullptr, false)));
     }
     CHECK(told.record.findings.empty());
+    CHECK_FALSE(told.record.without_data);
     CHECK(told.record.timings.empty());
     CHECK(told.record.instance.id.empty());
     told.progress.finding(probes::pass("a", "b", "c"));

@@ -34,8 +34,9 @@ Finding bad(const std::string& code) {
 }
 
 /// "code" or "code!" where it advises recreation, "ready".
-std::string decided(const std::vector<Finding>& findings, Ending ending = Ending::finished) {
-    const auto verdict = decide(findings, ending);
+std::string decided(const std::vector<Finding>& findings, Ending ending = Ending::finished,
+                    bool without_data = true) {
+    const auto verdict = decide(findings, ending, without_data);
     if (verdict.ready) {
         CHECK(verdict.code.empty());
         CHECK_FALSE(verdict.recreate);
@@ -52,8 +53,8 @@ TEST_CASE("verdict: each reason code, alone, and its advice") {
     for (const auto& [code, recreate] : table) {
         INFO(code);
         CHECK(is_reason_code(code));
-        CHECK(advises_recreation(code) == recreate);
-        const auto verdict = decide({good, bad(code), good}, Ending::finished);
+        CHECK(advises_recreation(code, true) == recreate);
+        const auto verdict = decide({good, bad(code), good}, Ending::finished, true);
         CHECK_FALSE(verdict.ready);
         CHECK(verdict.code == code);
         CHECK(verdict.message == "message of " + code);
@@ -61,8 +62,34 @@ TEST_CASE("verdict: each reason code, alone, and its advice") {
     }
     for (const char* code : {"", "config-unknown-key", "ebs", "ebs-missing ", "EBS-MISSING"}) {
         CHECK_FALSE(is_reason_code(code));
-        CHECK_FALSE(advises_recreation(code)); // a mistake of ours condemns nobody
+        CHECK_FALSE(advises_recreation(code, true)); // a mistake of ours condemns nobody
     }
+}
+
+TEST_CASE(
+    "verdict: nothing is said of the disks by two of the reasons, so those ask what is proved") {
+    const auto depends = [](const std::string& code) {
+        return code == "assembly-failed" || code == "cannot-tell";
+    };
+    const auto kept = [](const std::vector<Finding>& findings) {
+        return decided(findings, Ending::finished, false);
+    };
+    for (const auto& [code, recreate] : table) {
+        INFO(code);
+        CHECK(advises_recreation(code, false) == (recreate && !depends(code)));
+        CHECK(kept({bad(code)}) == code + (recreate && !depends(code) ? "!" : ""));
+    }
+    CHECK(kept({unknown("root", "mount", "?")}) == "cannot-tell");
+    // What else is the matter is as it was, and is named where the advice rests on it.
+    CHECK(kept({bad("assembly-failed"), bad("ebs-missing")}) == "ebs-missing!");
+    CHECK(kept({bad("assembly-failed"), bad("root-full")}) == "assembly-failed");
+    CHECK(kept({unknown("ephemeral", "disks", "?"), bad("root-full")}) == "root-full");
+    auto own = bad("check-failed");
+    own.recreate = true;
+    CHECK(kept({bad("assembly-failed"), own}) == "check-failed!");
+    CHECK(decided({}, Ending::deadline, false) == "deadline-exceeded!");
+    CHECK(decided({bad("assembly-failed")}, Ending::deadline, false) == "assembly-failed");
+    CHECK(decided({}, Ending::finished, false) == "ready");
 }
 
 TEST_CASE("verdict: ready is what is left when nothing speaks against it") {
@@ -99,7 +126,7 @@ TEST_CASE("verdict: a check's own advice, and the reason that it rests on") {
     own.message = "the owner says so";
     CHECK(decided({own}) == "check-failed!");
     CHECK(decided({bad("check-failed"), own, bad("root-full")}) == "check-failed!");
-    CHECK(decide({bad("check-failed"), own}, Ending::finished).message == own.message);
+    CHECK(decide({bad("check-failed"), own}, Ending::finished, true).message == own.message);
     CHECK(decided({bad("root-full"), own}) == "check-failed!");
     CHECK(decided({own, bad("ebs-missing")}) == "check-failed!"); // the first that advises it
     CHECK(decided({bad("ebs-missing"), own}) == "ebs-missing!");

@@ -20,7 +20,7 @@ inline probes::Finding stuck(const std::string& subject = "data") {
 }
 
 /// A span in which a volume is bad.
-struct Fault {
+struct WatchFault {
     Duration from;
     Duration until;
     probes::Finding finding;
@@ -59,7 +59,7 @@ class FakeEyes : public Eyes {
         Duration until;
         probes::Notice notice;
     };
-    std::vector<Fault> faults;
+    std::vector<WatchFault> faults;
     std::vector<Announced> notices;
     Duration takes = std::chrono::milliseconds(20);
     std::vector<Duration> looks; ///< since the test began

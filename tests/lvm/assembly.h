@@ -29,6 +29,8 @@ struct Outcome {
     std::string reason; ///< "" where all went well
     std::string message;
     std::size_t steps = 0; ///< planned
+    /// The disks are said to hold nothing that a new machine would lose (agent/storage).
+    bool without_data = false;
 };
 
 struct Assembly {
@@ -69,15 +71,18 @@ struct Assembly {
     }
 
     [[nodiscard]] Outcome apply(const Plan& plan) {
+        bool without_data = plan.without_data;
         const StepNotice notice{.begin =
                                     [&](const std::string& step) {
                                         if (before_step) before_step(step);
                                     },
-                                .end = [](const std::string&, const std::string&) {}};
+                                .end = [](const std::string&, const std::string&) {},
+                                .blank = [&] { without_data = true; }};
         const auto done = lvm::apply(
             world(), plan, Deadline::in(machine.clock, std::chrono::seconds(300)), notice);
-        if (!done) return {done.error().reason, done.error().message, plan.steps.size()};
-        return {"", "", plan.steps.size()};
+        if (done) return {"", "", plan.steps.size(), without_data};
+        const auto& [reason, message] = done.error();
+        return {reason, message, plan.steps.size(), without_data && reason != "cannot-tell"};
     }
 
     Outcome run() {

@@ -94,6 +94,107 @@ TEST_CASE("judge: not wholly known, or read-only") {
     CHECK_THAT(builder.refusal().message, Contains("read-only"));
 }
 
+TEST_CASE("judge: what is on a read-only disk counts for more than that it is read-only") {
+    auto builder = carrying({.signatures = {signature("ext4", "precious")}});
+    auto& disk = builder.now.candidates[0].disk;
+    disk.read_only = true;
+    CHECK(builder.refusal().reason == "ephemeral-foreign-data");
+    CHECK_THAT(builder.refusal().message, Contains("ext4 \"precious\""));
+    builder.now.layout.on_foreign_data = ForeignData::wipe;
+    CHECK(builder.refusal().reason == "assembly-failed");
+    CHECK_THAT(builder.refusal().message,
+               Contains("/dev/nvme1n1 is read-only, so it can't be wiped") &&
+                   Contains("ext4 \"precious\""));
+    disk.mounts = {"/srv"};
+    CHECK(builder.refusal().reason == "ephemeral-foreign-data");
+}
+
+TEST_CASE("judge: of very many signatures the first are named") {
+    DiskContent ring;
+    for (std::uint64_t slot = 0; slot < 16; ++slot)
+        ring.signatures.push_back(signature("zfs_member", "", (128 + slot) << 10));
+    const auto message = carrying(ring).refusal().message;
+    CHECK_THAT(message, Contains("zfs_member at offset 131072, ") &&
+                            Contains("zfs_member at offset 138240 and 8 more;"));
+}
+
+TEST_CASE("judge: what a new machine would lose") {
+    struct Row {
+        const char* name;
+        void (*prepare)(Builder&);
+        bool without_data;
+    };
+    const Row rows[] = {
+        {"nothing at all", [](Builder&) {}, true},
+        {"blank", [](Builder& it) { it.disks(2); }, true},
+        {"blank, read-only",
+         [](Builder& it) { it.disks(2).now.candidates[0].disk.read_only = true; }, true},
+        {"blank, in use", [](Builder& it) { it.disks(2).now.candidates[0].claimed = true; }, false},
+        {"blank, and not wholly known",
+         [](Builder& it) { it.disks(2).now.candidates[1].disk.unknown = {"?"}; }, false},
+        {"data", [](Builder& it) { it.disks(1).disks(1, {.signatures = {signature("xfs")}}); },
+         false},
+        {"data that may be wiped",
+         [](Builder& it) {
+             it.disks(1).disks(1, {.signatures = {signature("xfs")}});
+             it.now.layout.on_foreign_data = ForeignData::wipe;
+         },
+         false},
+        {"data without a signature", [](Builder& it) { it.disks(1, {}); }, false},
+        {"a label of no group",
+         [](Builder& it) { it.labelled(1).now.lvm.orphans.push_back({.major = 259, .minor = 1}); },
+         true},
+        {"a label in use of no group, its area empty",
+         [](Builder& it) {
+             it.labelled(1).now.lvm.orphans.push_back({.major = 259, .minor = 1, .in_use = true});
+             it.now.candidates[0].content.lvm_empty = true;
+         },
+         true},
+        {"a label in use of a group that can't be found",
+         [](Builder& it) {
+             it.labelled(1).now.lvm.orphans.push_back({.major = 259, .minor = 1, .in_use = true});
+         },
+         false},
+        {"a label of which LVM says nothing", [](Builder& it) { it.labelled(1); }, false},
+        {"somebody's group", [](Builder& it) { it.labelled(1).group("data", {}); }, false},
+        {"ours, without a volume", [](Builder& it) { it.labelled(2).group(); }, true},
+        {"ours, finished", [](Builder& it) { it.finished(); }, false},
+        {"ours, its volume never finished",
+         [](Builder& it) {
+             it.labelled(2).group();
+             it.volume().now.lvm.groups[0].logical[0].tags.emplace_back(unfinished_tag);
+         },
+         true},
+        {"ours, one of two volumes finished",
+         [](Builder& it) {
+             it.labelled(2).group();
+             it.volume().now.lvm.groups[0].logical[0].tags.emplace_back(unfinished_tag);
+             it.volume("other");
+         },
+         false},
+        {"ours, never finished, and mounted all the same",
+         [](Builder& it) {
+             it.labelled(2).group();
+             it.volume().now.lvm.groups[0].logical[0].tags.emplace_back(unfinished_tag);
+             it.active({.signatures = {signature("xfs")}}, {"/mnt/scratch"});
+         },
+         false},
+        {"a node of a group that is gone",
+         [](Builder& it) {
+             it.disks(1);
+             it.active({}).disks = {"nvme1n1"};
+             it.now.candidates[0].disk.holders = {"dm-0"};
+         },
+         false},
+    };
+    for (const auto& [name, prepare, without_data] : rows) {
+        CAPTURE(name);
+        Builder builder;
+        prepare(builder);
+        CHECK(builder.plan().without_data == without_data);
+    }
+}
+
 TEST_CASE("judge: a label of which LVM does not say the group") {
     Builder builder;
     builder.labelled(1);

@@ -13,19 +13,30 @@ namespace {
 struct StorageMachine {
     lvm::Assembly job{2};
 
-    /// The writing stage; what the report then says of the one volume.
-    nlohmann::json volume() {
+    /// The writing stage.
+    Record written(const lvm::Plan& plan) {
         Config config;
         config.ephemeral.layout = job.layout;
-        const auto plan = job.plan();
-        REQUIRE(plan);
         Record record;
+        record.without_data = plan.without_data;
         Progress progress(job.machine.clock, job.machine.clock.now(),
                           [&](const nlohmann::json& event) { record.add(event); });
         FakeHttp http([](const HttpRequest&) { return FakeHttp::answer(500); });
         const World world{
             job.machine.sysfs.files(), job.machine.clock, job.machine, job.lvm, http, "/lock"};
-        apply_plan(world, config, *plan, progress, Deadline::in(job.machine.clock, 300s));
+        apply_plan(world, config, plan, progress, Deadline::in(job.machine.clock, 300s));
+        return record;
+    }
+
+    Record written() {
+        const auto plan = job.plan();
+        REQUIRE(plan);
+        return written(*plan);
+    }
+
+    /// What the report then says of the one volume.
+    nlohmann::json volume() {
+        const auto record = written();
         REQUIRE(record.storage["volumes"].size() == 1);
         return record.storage["volumes"][0];
     }
@@ -34,7 +45,8 @@ struct StorageMachine {
     void spoil(const std::string& call, Fault fault) {
         StorageMachine whole;
         whole.job.layout = job.layout;
-        (void)whole.volume();
+        whole.job.machine.disks = job.machine.disks;
+        (void)whole.written();
         const auto& called = whole.job.machine.called;
         const auto at = std::find(called.rbegin(), called.rend(), call);
         REQUIRE(at != called.rend());
@@ -76,5 +88,36 @@ TEST_CASE("storage: what is on a volume that is mounted nowhere") {
         const auto volume = machine.volume();
         CHECK_FALSE(volume.contains("filesystem"));
         CHECK(volume["problem"] == "fake: input/output error");
+    }
+}
+
+TEST_CASE("storage: what is proved of the data follows what is done to the disks") {
+    StorageMachine machine;
+    auto& disk = machine.job.machine.disks.at("nvme1n1");
+    const auto told = [](const Record& record) {
+        return record.findings.back().code + (record.without_data ? ", no data" : "");
+    };
+    SECTION("blank, and assembly fails") {
+        machine.spoil("vgcreate", Fault::error);
+        CHECK(told(machine.written()) == "assembly-failed, no data");
+    }
+    SECTION("data that may go") {
+        machine.job.layout.on_foreign_data = lvm::ForeignData::wipe;
+        disk.content = {.signatures = {{"ext4", "filesystem", "", "", 1080}}};
+        SECTION("and is wiped") {
+            machine.spoil("vgcreate", Fault::error);
+            CHECK(told(machine.written()) == "assembly-failed, no data");
+        }
+        SECTION("and stays") {
+            machine.spoil("/usr/sbin/blkdiscard", Fault::error);
+            CHECK(told(machine.written()) == "assembly-failed");
+        }
+    }
+    SECTION("another disk stands there now") {
+        const auto plan = machine.job.plan();
+        REQUIRE(plan);
+        CHECK(plan->without_data);
+        machine.job.machine.sysfs.put("/sys/block/nvme1n1/device/serial", "another\n");
+        CHECK(told(machine.written(*plan)) == "cannot-tell");
     }
 }

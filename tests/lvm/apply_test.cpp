@@ -121,6 +121,15 @@ TEST_CASE("apply: a disk that became a member of another group is somebody's, to
     }
 }
 
+TEST_CASE(
+    "apply: a disk that came into use since it was looked at is no reason for a new machine") {
+    Assembly job(2);
+    job.before_step = [&](const std::string&) { job.machine.disks.at("nvme2n1").claimed = true; };
+    const auto done = job.run();
+    CHECK(done.reason == "ephemeral-foreign-data");
+    CHECK_THAT(done.message, Catch::Contains("/dev/nvme2n1 has got a user that has it for itself"));
+}
+
 TEST_CASE("apply: after a vgcreate that hangs no disk is looked at any more") {
     Assembly job(2);
     job.before_step = [&](const std::string& step) {

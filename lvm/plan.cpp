@@ -64,10 +64,12 @@ class Planner {
     }
 
     void judge_all(const VolumeGroup* group) {
-        plan_.without_data = mounted_volume() == nullptr &&
-                             std::ranges::all_of(now_.candidates, [&](const Candidate& candidate) {
-                                 return is_without_data(now_, candidate, group);
-                             });
+        const bool mounted = std::ranges::any_of(
+            now_.active, [](const auto& node) { return !node.second.mounts.empty(); });
+        plan_.without_data =
+            !mounted && std::ranges::all_of(now_.candidates, [&](const Candidate& candidate) {
+                return is_without_data(now_, candidate, group);
+            });
         for (const auto& candidate : now_.candidates) {
             auto judgement = judge(now_, candidate, group);
             if (!judgement) {

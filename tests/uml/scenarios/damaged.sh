@@ -143,16 +143,16 @@ for verb in vgcreate lvcreate; do
     expect_equal "$ROW: they were wiped, recreate is advised" "assembly-failed true" \
         "$(query "$REPORT" 'it["reason"]["code"] + " " + str(it["recreate"]).lower()')"
 done
-row "ours, vgchange fails" ""
+row "ours, lvchange fails" ""
 fails_at none
 assemble
 umount /mnt/scratch
 vgchange -q -an muster
-fails_at vgchange
+fails_at lvchange
 check_status "$ROW: failed" 1 "$MUSTER" run >/dev/null 2>&1
 expect_equal "$ROW: recreate is not advised" "assembly-failed false" \
     "$(query "$REPORT" 'it["reason"]["code"] + " " + str(it["recreate"]).lower()')"
-expect_match "$ROW: LVM's own words" "lvm vgchange failed .status 5.: Volume group is broken" "$(because)"
+expect_match "$ROW: LVM's own words" "lvm lvchange failed .status 5.: Volume group is broken" "$(because)"
 row "ours, the report fails" ""
 fails_at none
 assemble

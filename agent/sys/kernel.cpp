@@ -1,5 +1,6 @@
 #include "agent/sys/kernel.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -10,6 +11,7 @@
 #include "agent/sys/file_probe.h"
 #include "agent/sys/files.h"
 #include "agent/sys/kernel_log.h"
+#include "agent/sys/mount_point.h"
 #include "agent/sys/mounter.h"
 #include "agent/sys/nvme.h"
 #include "agent/sys/outstanding.h"
@@ -154,6 +156,36 @@ Result<Json> do_mount(const Json& argument) {
     return Json(true);
 }
 
+constexpr std::size_t most_entries_told = 5;
+
+Result<Json> do_mount_point(const Json& argument) {
+    const auto found = find_folder(argument.at("target").get<std::string>(), IfMissing::leave);
+    if (!found) {
+        return fail(found.error());
+    }
+    Json answer{{"path", found->path}, {"entries", Json::array()}};
+    if (!found->folder) {
+        return answer;
+    }
+    const auto mounted = mounted_at(found->folder);
+    if (!mounted) {
+        return fail(mounted.error());
+    }
+    if (*mounted) { // its files are not what a mount of ours hides
+        const auto& at = **mounted;
+        answer["mounted"] = Json{at.id,         at.major,  at.minor,     at.root,     at.target,
+                                 at.filesystem, at.source, at.read_only, at.automount};
+        return answer;
+    }
+    auto names = Files().list("/proc/self/fd/" + std::to_string(found->folder.get()));
+    if (!names) {
+        return fail(names.error());
+    }
+    names->resize(std::min(names->size(), most_entries_told));
+    answer["entries"] = *names;
+    return answer;
+}
+
 /// The function that isolate wants, for one of the above.
 template <Result<Json> (*work)(const Json&)>
 std::string serve(std::string_view argument) {
@@ -183,6 +215,25 @@ FolderEntry to_entry(const Json& answer) {
                                     : FolderEntry::Type::other,
             .mode = mode & 07777U,
             .owner = answer.at(2).get<uid_t>()};
+}
+
+MountPoint to_mount_point(const Json& answer) {
+    MountPoint point{.path = answer.at("path").get<std::string>(),
+                     .mounted = {},
+                     .entries = answer.at("entries").get<std::vector<std::string>>()};
+    if (answer.contains("mounted")) {
+        const auto& at = answer.at("mounted");
+        point.mounted = Mount{.id = at.at(0).get<std::uint64_t>(),
+                              .major = at.at(1).get<std::uint32_t>(),
+                              .minor = at.at(2).get<std::uint32_t>(),
+                              .root = at.at(3).get<std::string>(),
+                              .target = at.at(4).get<std::string>(),
+                              .filesystem = at.at(5).get<std::string>(),
+                              .source = at.at(6).get<std::string>(),
+                              .read_only = at.at(7).get<bool>(),
+                              .automount = at.at(8).get<bool>()};
+    }
+    return point;
 }
 
 class IsolatedIo : public PendingIo {
@@ -340,6 +391,16 @@ class LinuxKernel : public Kernel {
 
     [[nodiscard]] std::unique_ptr<BlockWatch> watch_blocks() override {
         return watch_block_devices();
+    }
+
+    [[nodiscard]] Result<MountPoint> mount_point(std::string_view target,
+                                                 Deadline deadline) override {
+        const auto answer = calls_.ask("looking at the mount point " + std::string(target),
+                                       serve<do_mount_point>, Json{{"target", target}}, deadline);
+        if (!answer) {
+            return fail(answer.error());
+        }
+        return to_mount_point(*answer);
     }
 
     [[nodiscard]] Result<void> mount(const MountRequest& request, Deadline deadline) override {

@@ -11,6 +11,7 @@
 #include "agent/sys/clock.h"
 #include "agent/sys/disk.h"
 #include "agent/sys/isolate.h"
+#include "agent/sys/mounts.h"
 #include "agent/sys/result.h"
 #include "agent/sys/uevents.h"
 
@@ -84,6 +85,14 @@ struct MountRequest {
     std::vector<std::string> options; ///< as in fstab: "noatime", "nodev" ...
     std::uint32_t mode = 0755;        ///< of the mounted filesystem's root folder
     std::string owner = "root:root";
+};
+
+/// A configured mount point, as the machine has it.
+struct MountPoint {
+    std::string path;                 ///< as mountinfo has it: links resolved; it need not be there
+    std::optional<Mount> mounted;     ///< what begins just there, the topmost; else none
+    std::vector<std::string> entries; ///< some of what a mount would hide
+    friend bool operator==(const MountPoint&, const MountPoint&) = default;
 };
 
 /// In /dev, since /run is mounted "nodev". No LVM looks into a folder with a dot that isn't told
@@ -167,8 +176,13 @@ class Kernel {
     /// From now on.
     [[nodiscard]] virtual std::unique_ptr<BlockWatch> watch_blocks() = 0;
 
+    /// Where a mount point leads. `conflict`: over a link that others than root can change.
+    [[nodiscard]] virtual Result<MountPoint> mount_point(std::string_view target,
+                                                         Deadline deadline) = 0;
+
     /// Mounts, then sets mode and owner of the mounted root folder. A bad owner, source or target
-    /// is refused before anything is done; a target that is a link is a `conflict`.
+    /// is refused before anything is done, as by `mount_point`. Where the device is mounted there
+    /// already that is all; what can't be finished is unmounted again.
     [[nodiscard]] virtual Result<void> mount(const MountRequest& request, Deadline deadline) = 0;
 };
 

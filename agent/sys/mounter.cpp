@@ -3,14 +3,16 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <fcntl.h>
-#include <filesystem>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "agent/sys/fd.h"
 #include "agent/sys/files.h"
+#include "agent/sys/mount_point.h"
 
 namespace muster {
 
@@ -64,41 +66,24 @@ Result<Owner> read_owner(const std::string& owner) {
     return resolve_owner(owner, *passwd, *group);
 }
 
-/// Opens the folder to mount on, made where missing. Its last component may not be a link: whoever
-/// can put one there would choose what gets covered.
-Result<Fd> open_target(const std::string& target) {
-    const auto path = std::filesystem::path(target).lexically_normal();
-    if (!path.is_absolute() || path == "/") {
-        return fail(Errc::malformed, "can't mount on \"" + target + "\"");
-    }
-    std::filesystem::path made;
-    for (const auto& part : path) {
-        made /= part;
-        if (::mkdir(made.c_str(), 0755) != 0 && errno != EEXIST) {
-            return fail_errno(errno, "can't make " + made.string());
-        }
-    }
-    Fd fd(::open(path.c_str(), O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC));
-    if (!fd && (errno == ENOTDIR || errno == ELOOP)) {
-        return fail(Errc::conflict, target + " is a link, or no folder");
-    }
-    if (!fd) {
-        return fail_errno(errno, "can't open " + target);
-    }
-    return fd;
+bool is_on(const Mount& mount, dev_t device) {
+    return mount.root == "/" && gnu_dev_makedev(mount.major, mount.minor) == device;
 }
 
-/// Sets owner and mode of the mounted root, and only of that: what is opened must be on the device
-/// that was just mounted.
-Result<void> own_root(const MountRequest& request, dev_t device, Owner owner) {
-    const Fd root(::open(request.target.c_str(), O_RDONLY | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC));
+/// Whether the mount point leads to the mounted device now; `folder` is that mount's root then.
+Result<bool> leads_to(const FoundFolder& found, dev_t device) {
+    if (!found.folder) return false;
+    const auto mounted = mounted_at(found.folder);
+    if (!mounted) return fail(mounted.error());
+    return *mounted && is_on(**mounted, device);
+}
+
+/// Sets owner and mode of the mounted root.
+Result<void> own_root(const MountRequest& request, const Fd& folder, Owner owner) {
+    const Fd root(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     struct stat status{};
     if (!root || ::fstat(root.get(), &status) != 0) {
         return fail_errno(errno, "can't open the mounted " + request.target);
-    }
-    if (status.st_dev != device) {
-        return fail(Errc::conflict, request.target + " is not on " + request.source +
-                                        ", though it was mounted there a moment ago");
     }
     // Only where it differs, so that a second run, or a read-only mount, writes nothing. Owner
     // first: chown takes setuid and setgid away.
@@ -110,6 +95,44 @@ Result<void> own_root(const MountRequest& request, dev_t device, Owner owner) {
         return fail_errno(errno, "can't set the mode of " + request.target);
     }
     return {};
+}
+
+/// A failure of the mount point's own filesystem is none of the device's.
+std::unexpected<Error> blame_target(const MountRequest& request, Error error) {
+    if (error.code == Errc::io) error.code = Errc::conflict;
+    return fail(error, "the mount point " + request.target);
+}
+
+/// What is mounted at the mount point now is the device, and it gets its owner and mode.
+Result<void> take_over(const MountRequest& request, dev_t device, Owner owner) {
+    const auto now = find_folder(request.target, IfMissing::leave);
+    if (!now) return blame_target(request, now.error());
+    const auto there = leads_to(*now, device);
+    if (!there) return blame_target(request, there.error());
+    if (*there) return own_root(request, now->folder, owner);
+    return fail(Errc::conflict, request.target + " leads elsewhere than to the mounted " +
+                                    request.source + ": it has changed meanwhile");
+}
+
+/// By the folder that was mounted on, wherever that is now.
+std::string path_by(const Fd& folder) {
+    return "/proc/self/fd/" + std::to_string(folder.get());
+}
+
+/// Takes our own mount away from the folder that it covers; says what is left if it can't.
+std::string undo(const Fd& covered, dev_t device) {
+    const auto path = path_of(covered);
+    const auto text = Files().read("/proc/self/mountinfo", 4 << 20);
+    const auto mounts = text ? parse_mountinfo(*text) : fail(text.error());
+    if (!path || !mounts) return "; it may still be mounted";
+    const auto top = std::ranges::find(mounts->rbegin(), mounts->rend(), *path, &Mount::target);
+    if (top == mounts->rend() || !is_on(*top, device)) {
+        return "; it is still mounted, and another mount lies over it at " + *path;
+    }
+    if (::umount2(path_by(covered).c_str(), MNT_DETACH) != 0) {
+        return "; it is still mounted at " + *path + ", umount: " + std::strerror(errno);
+    }
+    return "; unmounted again";
 }
 
 } // namespace
@@ -139,19 +162,34 @@ Result<void> mount_and_own(const MountRequest& request) {
     if (!S_ISBLK(source.st_mode)) {
         return fail(Errc::malformed, request.source + " is no block device");
     }
-    const auto target = open_target(request.target);
+    const auto target = find_folder(request.target, IfMissing::make);
     if (!target) {
-        return fail(target.error());
+        return blame_target(request, target.error());
+    }
+    const auto before = mounted_at(target->folder);
+    if (!before) {
+        return blame_target(request, before.error());
+    }
+    if (*before && is_on(**before, source.st_rdev)) { // fstab was quicker
+        return own_root(request, target->folder, *owner);
+    }
+    if (*before && !(*before)->automount) {
+        return fail(Errc::conflict,
+                    (*before)->source + " is mounted at " + request.target + " already");
     }
     const auto options = parse_options(request.options);
     // By the open folder, not by its name: that could be something else by now.
-    const auto folder = "/proc/self/fd/" + std::to_string(target->get());
-    if (::mount(request.source.c_str(), folder.c_str(), request.filesystem.c_str(), options.flags,
-                options.data.empty() ? nullptr : options.data.c_str()) != 0) {
-        return fail_errno(errno, "can't mount " + request.source + " (" + request.filesystem +
+    if (::mount(request.source.c_str(), path_by(target->folder).c_str(), request.filesystem.c_str(),
+                options.flags, options.data.empty() ? nullptr : options.data.c_str()) != 0) {
+        const int error = errno;
+        // The kernel refuses the same device at the same place: another program has just done it.
+        if (error == EBUSY && take_over(request, source.st_rdev, *owner)) return {};
+        return fail_errno(error, "can't mount " + request.source + " (" + request.filesystem +
                                      ") on " + request.target);
     }
-    return own_root(request, source.st_rdev, *owner);
+    auto taken = take_over(request, source.st_rdev, *owner);
+    if (!taken) taken.error().message += undo(target->folder, source.st_rdev);
+    return taken;
 }
 
 } // namespace muster

@@ -31,7 +31,8 @@ struct Owner {
 [[nodiscard]] Result<Owner> resolve_owner(std::string_view owner, std::string_view passwd,
                                           std::string_view group);
 
-/// Folder, mount, owner and mode.
+/// Folder, mount, owner and mode. The same device mounted there already is as good; what can't be
+/// finished is unmounted again.
 [[nodiscard]] Result<void> mount_and_own(const MountRequest& request);
 
 } // namespace muster

@@ -34,7 +34,8 @@ std::string unescape(std::string_view text) {
     return plain;
 }
 
-bool parse_number(std::string_view text, std::uint32_t& number) {
+template <class Number>
+bool parse_number(std::string_view text, Number& number) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     return error == std::errc() && end == text.data() + text.size();
 }
@@ -49,6 +50,7 @@ bool parse_line(std::string_view line, Mount& mount) {
     const auto words = split(line, ' ');
     const auto dash = std::ranges::find(words, std::string_view("-"));
     if (dash - words.begin() < 6 || words.end() - dash < 4) return false;
+    if (!parse_number(words[0], mount.id)) return false;
     const auto number = split(words[2], ':');
     if (number.size() != 2 || !parse_number(number[0], mount.major) ||
         !parse_number(number[1], mount.minor)) {
@@ -59,6 +61,7 @@ bool parse_line(std::string_view line, Mount& mount) {
     mount.filesystem = dash[1];
     mount.source = unescape(dash[2]);
     mount.read_only = has_option(words[5], "ro") || has_option(dash[3], "ro");
+    mount.automount = mount.filesystem == "autofs" && has_option(dash[3], "direct");
     return true;
 }
 

@@ -80,6 +80,7 @@ class FakeKernel : public Kernel {
     /// A folder that was not laid out is absent: most machines have no checks.
     std::map<std::string, FakeAnswers<std::vector<FolderEntry>>> folders;
     std::map<std::string, FakeAnswers<void>> mounts; ///< by target
+    std::map<std::string, FakeAnswers<MountPoint>> points;
 
     std::function<void()> meanwhile; ///< what happens while somebody waits for disks
 
@@ -158,6 +159,15 @@ class FakeKernel : public Kernel {
     [[nodiscard]] std::unique_ptr<BlockWatch> watch_blocks() override {
         REQUIRE(clock_ != nullptr);
         return std::make_unique<FakeWatch>(*clock_, meanwhile);
+    }
+
+    /// One that was not laid out is a folder of its own, empty.
+    [[nodiscard]] Result<MountPoint> mount_point(std::string_view target,
+                                                 Deadline deadline) override {
+        if (!points.contains(std::string(target))) {
+            return MountPoint{.path = std::string(target), .mounted = {}, .entries = {}};
+        }
+        return timed(answer(points, "mount_point", target), deadline);
     }
 
     [[nodiscard]] Result<void> mount(const MountRequest& request, Deadline deadline) override {

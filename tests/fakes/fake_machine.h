@@ -87,12 +87,15 @@ class FakeMachine : public Kernel {
     std::set<std::string> quiet; ///< disks with a node that udev does not watch
     std::vector<std::pair<DeviceNumber, std::string>> other_mounts;
     std::map<std::string, std::string> links; ///< paths that udev made, to disks by name
+    std::map<std::string, std::string, std::greater<>> folder_links; ///< of root's: /mnt, /var/mnt
+    std::map<std::string, std::vector<std::string>> files_at{}; ///< in folders of root's filesystem
 
     // Switches of a test.
     int cut_before = -1; ///< the power goes right before this effect (the first is 0)
     int cut_after = -1;
     int fault_at = -1; ///< this outside call (the first is 0) goes wrong
     Fault fault = Fault::none;
+    std::set<std::string> stuck_calls{}; ///< each of these, every time
 
     // What happened.
     int effects = 0;
@@ -192,7 +195,9 @@ class FakeMachine : public Kernel {
 
     /// Counts an outside call; tells whether it goes wrong.
     [[nodiscard]] Fault enter(std::string what) {
+        const bool hangs = stuck_calls.contains(what);
         called.push_back(std::move(what));
+        if (hangs) return ++calls, Fault::stuck;
         return calls++ == fault_at ? fault : Fault::none;
     }
 
@@ -320,6 +325,31 @@ class FakeMachine : public Kernel {
     [[nodiscard]] std::unique_ptr<BlockWatch> watch_blocks() override {
         return std::make_unique<FakeWatch>(clock);
     }
+    /// Where links lead, the longest first.
+    [[nodiscard]] std::string resolved(std::string path) const {
+        for (const auto& [link, to] : folder_links) {
+            if (path == link || path.starts_with(link + "/")) path.replace(0, link.size(), to);
+        }
+        return path;
+    }
+    [[nodiscard]] Result<MountPoint> mount_point(std::string_view target,
+                                                 Deadline deadline) override {
+        const auto bad = enter(fmt::format("mount_point {}", target));
+        if (const auto error = failed(bad, deadline)) return *error;
+        MountPoint point{.path = resolved(std::string(target)), .mounted = {}, .entries = {}};
+        if (bad == Fault::lie) return point;
+        const auto text = sysfs.files().read("/proc/self/mountinfo");
+        const auto mounts = parse_mountinfo(text.value_or(""));
+        REQUIRE(mounts);
+        const auto top =
+            std::ranges::find(mounts->rbegin(), mounts->rend(), point.path, &Mount::target);
+        if (top != mounts->rend()) {
+            point.mounted = *top;
+        } else if (const auto found = files_at.find(point.path); found != files_at.end()) {
+            point.entries = found->second;
+        }
+        return point;
+    }
     [[nodiscard]] Result<void> mount(const MountRequest& request, Deadline deadline) override {
         const auto bad = enter("mount " + request.target);
         if (bad == Fault::lie) return {};
@@ -331,7 +361,10 @@ class FakeMachine : public Kernel {
             volume->mkfs_incomplete) {
             return fail(Errc::malformed, "wrong fs type, bad option, bad superblock");
         }
-        effect({}, "mount", [&] { volume->mounts.push_back(request.target); });
+        const auto path = resolved(request.target);
+        const auto& at = volume->mounts;
+        if (std::ranges::find(at, path) != at.end()) return {}; // another program was quicker
+        effect({}, "mount", [&] { volume->mounts.push_back(path); });
         return {};
     }
     [[nodiscard]] Result<std::unique_ptr<PendingIo>>

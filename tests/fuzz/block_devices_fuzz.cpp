@@ -149,6 +149,7 @@ class FuzzedKernel : public Kernel {
     Result<void> make_quiet_nodes(const std::vector<Disk>&) override { return unexpected(); }
     void drop_quiet_nodes() override {}
     std::unique_ptr<BlockWatch> watch_blocks() override { return nullptr; }
+    Result<MountPoint> mount_point(std::string_view, Deadline) override { return unexpected(); }
     Result<void> mount(const MountRequest&, Deadline) override { return unexpected(); }
 
   private:

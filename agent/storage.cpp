@@ -83,6 +83,11 @@ void apply_plan(const World& world, const Config& config, const lvm::Plan& plan,
     for (const auto& [subject, reason, message] : plan.refusals) {
         progress.finding(finding_of(subject, reason, message));
     }
+    for (const auto& [subject, reason, message] : plan.warnings) {
+        auto warning = probes::failed("ephemeral", subject, reason, message);
+        warning.gating = false;
+        progress.finding(std::move(warning));
+    }
     if (!plan.refusals.empty()) return;
     if (plan.disks.empty()) {
         progress.finding(

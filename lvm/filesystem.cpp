@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "lvm/active.h"
+#include "lvm/mount_points.h"
 #include "lvm/tool.h"
 
 namespace muster::lvm {
@@ -90,6 +91,40 @@ std::expected<void, Failure> check(const Machine& machine, const Plan& plan,
     return std::unexpected(Failure{checked.error().reason, checked.error().message});
 }
 
+namespace {
+
+/// The disks are to blame only where the mount point itself answers.
+Failure mount_failure(const Machine& machine, const MountRequest& request, const Error& error,
+                      Deadline deadline) {
+    if (error.code == Errc::stuck && machine.clock.now() < deadline.at) {
+        const auto point = machine.kernel.mount_point(request.target,
+                                                      deadline.clipped(machine.clock, point_limit));
+        if (!point) return {"mount-failed", point.error().message};
+    }
+    if (error.code == Errc::stuck || error.code == Errc::io) return disk_failure(error);
+    return {"mount-failed", error.message};
+}
+
+std::expected<void, Failure> read_back(const Machine& machine, const MountRequest& request,
+                                       const DeviceNumber& volume, Deadline deadline) {
+    const auto point =
+        machine.kernel.mount_point(request.target, deadline.clipped(machine.clock, point_limit));
+    if (!point) return std::unexpected(Failure{"mount-failed", point.error().message});
+    if (!is_mounted_at(*point, volume)) {
+        return std::unexpected(
+            Failure{"mount-failed", fmt::format("mount of {} at {} ended well, but the kernel does "
+                                                "not list it",
+                                                request.source, request.target)});
+    }
+    if (point->mounted->filesystem == request.filesystem) return {};
+    return std::unexpected(
+        Failure{"mount-failed",
+                fmt::format("{} is mounted at {} as {}, the configuration wants {}", request.source,
+                            request.target, point->mounted->filesystem, request.filesystem)});
+}
+
+} // namespace
+
 std::expected<void, Failure> mount(const Machine& machine, const Plan& plan,
                                    const MountVolume& step, Deadline deadline) {
     const auto node = find_volume(machine, plan, step.volume.name);
@@ -105,22 +140,9 @@ std::expected<void, Failure> mount(const Machine& machine, const Plan& plan,
                                .owner = step.volume.owner};
     const auto mounted =
         machine.kernel.mount(request, deadline.clipped(machine.clock, mount_limit));
-    if (!mounted) {
-        const auto& error = mounted.error();
-        if (error.code == Errc::stuck || error.code == Errc::io) {
-            return std::unexpected(disk_failure(error));
-        }
-        return std::unexpected(Failure{"mount-failed", error.message});
-    }
-    const auto after = find_volume(machine, plan, step.volume.name);
-    if (!after) return std::unexpected(after.error());
-    if (std::ranges::find(after->mounts, step.volume.mount) == after->mounts.end()) {
-        return std::unexpected(
-            Failure{"mount-failed", fmt::format("mount of {} at {} ended well, but the kernel does "
-                                                "not list it",
-                                                request.source, request.target)});
-    }
-    return {};
+    if (!mounted)
+        return std::unexpected(mount_failure(machine, request, mounted.error(), deadline));
+    return read_back(machine, request, node->number, deadline);
 }
 
 } // namespace muster::lvm

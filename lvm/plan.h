@@ -54,6 +54,13 @@ struct LvmTool {
     std::string nodes = "/dev";
 };
 
+/// Where a wanted mount point leads.
+struct WantedPoint {
+    std::string path;                 ///< as the kernel has it, without links
+    std::string problem;              ///< why that can't be told; then nothing is mounted there
+    std::vector<std::string> entries; ///< some of what a mount there hides
+};
+
 /// All that the plan is made from.
 struct Situation {
     std::string instance_id;
@@ -72,6 +79,7 @@ struct Situation {
     std::vector<std::string> notes{};
     /// Wanted mount point -> what is mounted there, on top, and is not the volume that we want.
     std::map<std::string, std::string> mounted_on;
+    std::map<std::string, WantedPoint> points{}; ///< by wanted mount point
 };
 
 /// A stretch of a disk, in bytes.
@@ -149,6 +157,7 @@ struct Plan {
     std::vector<Step> steps;
     std::vector<Refusal> refusals; ///< if there is any, no step is taken
     std::vector<std::string> notes;
+    std::vector<Refusal> warnings; ///< for the report, and no obstacle
     /// Every disk is proved blank, or ours with no finished volume: a new instance loses nothing.
     bool without_data = false;
     /// A disk of our group is not here and may be on its way: look again before this is the end.

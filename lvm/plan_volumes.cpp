@@ -82,9 +82,9 @@ class Volumes {
             plan_.refusals.push_back(std::move(checked.error()));
             return;
         }
-        // Ours may be mounted there and out of sight, under a later mount of somebody else's.
-        if (std::ranges::find(node->mounts, volume.mount) == node->mounts.end() ||
-            now_.mounted_on.contains(volume.mount)) {
+        // Ours may be mounted there and out of sight, under a later mount of another program's.
+        if (std::ranges::find(node->mounts, point(volume).path) == node->mounts.end() ||
+            now_.mounted_on.contains(volume.mount) || !point(volume).problem.empty()) {
             to_mount_.push_back(volume);
         }
     }
@@ -102,8 +102,24 @@ class Volumes {
         return found == now_.active.end() ? nullptr : &found->second;
     }
 
+    /// What was not looked at is taken as it is written.
+    [[nodiscard]] WantedPoint point(const VolumeLayout& volume) const {
+        const auto found = now_.points.find(volume.mount);
+        return found == now_.points.end() ? WantedPoint{.path = volume.mount} : found->second;
+    }
+
     void mount(const VolumeLayout& volume) {
         plan_.steps.emplace_back(MountVolume{volume});
+        const auto at = point(volume);
+        if (!at.problem.empty()) {
+            plan_.refusals.push_back({volume.mount, "mount-failed", at.problem});
+        }
+        if (!at.entries.empty()) {
+            const auto text = fmt::format("{} is not empty: the mount hides what is there ({})",
+                                          volume.mount, fmt::join(at.entries, ", "));
+            plan_.notes.push_back(text);
+            plan_.warnings.push_back({volume.mount, "mount-failed", text});
+        }
         const auto other = now_.mounted_on.find(volume.mount);
         if (other == now_.mounted_on.end()) return;
         plan_.refusals.push_back(

@@ -6,6 +6,7 @@
 #include "agent/sys/side_by_side.h"
 #include "lvm/active.h"
 #include "lvm/judge.h"
+#include "lvm/mount_points.h"
 #include "lvm/tool.h"
 
 namespace muster::lvm {
@@ -155,20 +156,7 @@ std::expected<Situation, Failure> survey(const Machine& machine, Scout& scout,
         return std::unexpected(read.error());
     }
 
-    const auto mounts = read_mounts(machine.files);
-    if (!mounts) return std::unexpected(mounts.error());
-    for (const auto& volume : layout.volumes) {
-        // The last one is on top and hides those before it.
-        const auto there =
-            std::ranges::find(mounts->rbegin(), mounts->rend(), volume.mount, &Mount::target);
-        const auto ours = situation.active.find(mapper_name(layout.volume_group, volume.name));
-        if (there == mounts->rend()) continue;
-        if (ours != situation.active.end() &&
-            ours->second.number == DeviceNumber{there->major, there->minor}) {
-            continue;
-        }
-        situation.mounted_on[volume.mount] = there->source;
-    }
+    look_at_points(machine, deadline, situation);
     return situation;
 }
 

@@ -343,3 +343,38 @@ TEST_CASE("apply: what runs is what the plan showed") {
     CHECK(commands_of({.group = "muster"}, MountVolume{volume}).at(0) ==
           "mount -t xfs -o noatime,nodev /dev/mapper/muster-scratch /mnt/scratch");
 }
+
+TEST_CASE("apply: a mount that hangs is the disks' fault only where the mount point answers") {
+    for (const bool point_answers : {true, false}) {
+        Assembly job(2);
+        const auto plan = job.plan();
+        REQUIRE(plan);
+        job.before_step = [&](const std::string& step) {
+            if (!step.starts_with("mount ")) return;
+            job.machine.stuck_calls = {"mount /mnt/scratch"};
+            if (!point_answers) job.machine.stuck_calls.insert("mount_point /mnt/scratch");
+        };
+        const auto done = job.apply(*plan);
+        CHECK(done.reason == (point_answers ? "ephemeral-stuck" : "mount-failed"));
+        job.machine.stuck_calls.clear();
+        job.before_step = {};
+        CHECK(job.run().message.empty());
+        job.check_finished();
+    }
+}
+
+TEST_CASE("apply: another program mounts the volume in between") {
+    Assembly job(2);
+    REQUIRE(job.run().message.empty());
+    job.machine.reboot();
+    const auto plan = job.plan();
+    REQUIRE(plan);
+    job.before_step = [&](const std::string& step) {
+        if (!step.starts_with("mount ")) return;
+        job.machine.groups[0].volumes[0].mounts = {"/mnt/scratch"};
+        job.machine.refresh();
+    };
+    CHECK(job.apply(*plan).message.empty());
+    job.before_step = {};
+    job.check_finished();
+}

@@ -112,7 +112,7 @@ struct Assembly {
                 std::ranges::find(group.volumes, wanted.name, &FakeMachine::Volume::name);
             REQUIRE(found != group.volumes.end());
             if (wanted.filesystem == Filesystem::none) continue;
-            CHECK(found->mounts == std::vector<std::string>{wanted.mount});
+            CHECK(found->mounts == std::vector<std::string>{machine.resolved(wanted.mount)});
             CHECK_FALSE(found->mkfs_incomplete);
             CHECK(std::ranges::find(found->tags, unfinished_tag) == found->tags.end());
             REQUIRE(found->content.signatures.size() == 1);

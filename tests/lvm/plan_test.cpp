@@ -342,6 +342,46 @@ TEST_CASE("plan: the mount point is taken") {
     CHECK_THAT(refusal.message, Contains("tmpfs is mounted at /mnt/scratch already"));
 }
 
+TEST_CASE("plan: a mount point behind a link") {
+    Builder builder;
+    builder.labelled(2).group();
+    builder.volume();
+    builder.active(xfs, {"/var/mnt/scratch"});
+    builder.now.points["/mnt/scratch"] = {.path = "/var/mnt/scratch", .problem = "", .entries = {}};
+    CHECK(builder.steps().empty());
+    builder.now.points["/mnt/scratch"].path = "/srv/scratch"; // the link is another one now
+    CHECK(builder.steps() == Lines{"mount scratch at /mnt/scratch"});
+}
+
+TEST_CASE("plan: a mount point that can't be told where it leads") {
+    Builder builder;
+    SECTION("before anything is made") {
+        builder.disks(2);
+    }
+    SECTION("though all else is done") {
+        builder.finished();
+    }
+    builder.now.points["/mnt/scratch"] = {
+        .path = "/mnt/scratch", .problem = "/mnt is a link", .entries = {}};
+    const auto refusal = builder.refusal();
+    CHECK(refusal.subject == "/mnt/scratch");
+    CHECK(refusal.reason == "mount-failed");
+    CHECK(refusal.message == "/mnt is a link");
+}
+
+TEST_CASE("plan: what a mount hides is told, and is no obstacle") {
+    Builder builder;
+    builder.disks(2);
+    builder.now.points["/mnt/scratch"] = {
+        .path = "/mnt/scratch", .problem = "", .entries = {"a", "b"}};
+    CHECK(builder.steps().size() == 5);
+    const auto plan = builder.plan();
+    REQUIRE(plan.warnings.size() == 1);
+    CHECK(plan.warnings[0].message ==
+          "/mnt/scratch is not empty: the mount hides what is there (a, b)");
+    CHECK(plan.notes == Lines{plan.warnings[0].message});
+}
+
 TEST_CASE("plan: a disk of the group is missing, and may only be late") {
     Builder builder;
     builder.labelled(2).group().physical.push_back({.name = "[unknown]", .missing = true});

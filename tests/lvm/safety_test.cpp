@@ -45,6 +45,8 @@ class RandomMachine {
         job.layout.on_partial = chance(0.5) ? PartialGroup::rebuild : PartialGroup::fail;
         job.layout.volumes[0].filesystem = chance(0.5) ? Filesystem::xfs : Filesystem::ext4;
         job.layout.volumes[0].layout = chance(0.5) ? Layout::striped : Layout::linear;
+        if (seed % 3 == 0) job.machine.folder_links = {{"/mnt", "/var/mnt"}};
+        if (seed % 4 == 0) job.machine.files_at["/mnt/scratch"] = {"old"};
         job.machine.refresh();
         for (const auto& name : spoilt_)
             job.machine.sysfs.spoil("/sys/block/" + name + "/" +

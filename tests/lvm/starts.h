@@ -33,6 +33,11 @@ inline const Start starts[] = {
          job.layout = layouts()[1];
          leave_payroll(job);
      }},
+    {"/mnt is a link, and files are at the mount point",
+     [](Assembly& job) {
+         job.machine.folder_links = {{"/mnt", "/var/mnt"}};
+         job.machine.files_at["/var/mnt/scratch"] = {"old"};
+     }},
     {"an old LVM", [](Assembly& job) { job.lvm.version = "2.02.187"; }},
     {"several volumes", [](Assembly& job) { job.layout = layouts()[1]; }},
     {"foreign data, to be wiped",

@@ -200,6 +200,54 @@ TEST_CASE("survey: what is mounted where our volume should be") {
     CHECK(machine.found().mounted_on.empty());
 }
 
+TEST_CASE("survey: mount points behind links, hidden ones, automounts") {
+    Two machine;
+    machine.assemble("muster");
+    machine.machine.folder_links = {{"/mnt", "/var/mnt"}};
+    auto& mounts = machine.machine.groups[0].volumes[0].mounts;
+    const auto ours = [&] {
+        const auto situation = machine.found();
+        CHECK(situation.mounted_on.empty());
+        CHECK(situation.points.at("/mnt/scratch").path == "/var/mnt/scratch");
+        return situation.active.at("muster-scratch").mounts;
+    };
+    SECTION("ours, behind a link") {
+        mounts = {"/var/mnt/scratch"};
+        machine.machine.refresh();
+        CHECK(ours() == Strings{"/var/mnt/scratch"});
+    }
+    SECTION("an automount waits there") {
+        machine.machine.sysfs.mount({0, 77}, "/var/mnt/scratch", "rw", "/", "autofs",
+                                    "rw,fd=29,direct");
+        CHECK(ours().empty());
+        machine.machine.sysfs.mount({254, 3}, "/var/mnt/scratch");
+        CHECK(ours() == Strings{"/var/mnt/scratch"});
+    }
+    SECTION("a map of automounts is another program's mount") {
+        machine.machine.sysfs.mount({0, 77}, "/var/mnt/scratch", "rw", "/", "autofs",
+                                    "rw,fd=29,indirect");
+        CHECK(machine.found().mounted_on.contains("/mnt/scratch"));
+    }
+    SECTION("a folder of ours, bound there, is not the volume") {
+        machine.machine.sysfs.mount({254, 3}, "/var/mnt/scratch", "rw", "/folder");
+        CHECK(machine.found().mounted_on.contains("/mnt/scratch"));
+    }
+    SECTION("it can't be told") {
+        for (const auto fault : {Fault::error, Fault::stuck, Fault::garbage}) {
+            machine.machine.called.clear();
+            machine.machine.fault_at = -1;
+            (void)machine.found();
+            const auto& called = machine.machine.called;
+            const auto at = std::ranges::find(called, "mount_point /mnt/scratch") - called.begin();
+            REQUIRE(at < std::ssize(called));
+            machine.machine.calls = 0;
+            machine.machine.fault_at = static_cast<int>(at);
+            machine.machine.fault = fault;
+            CHECK_FALSE(machine.found().points.at("/mnt/scratch").problem.empty());
+        }
+    }
+}
+
 TEST_CASE("survey: every failed look has its reason") {
     struct Row {
         const char* call;

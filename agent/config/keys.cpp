@@ -117,7 +117,8 @@ Keys volumes() {
         {"ephemeral.volumes.*.mount", Node::value,
          kinds::form("an absolute path such as \"/mnt/scratch\"", mount_point_complaint), "null",
          "Where it is mounted: to be given, unless there is no filesystem. The default volume "
-         "`scratch` has `/mnt/scratch`; no volume is mounted at or beneath another's mount point.",
+         "`scratch` has `/mnt/scratch`; no volume is mounted at or beneath another's mount point. "
+         "Links on the way are followed where root alone can change them.",
          R"("/mnt/scratch")"},
         {"ephemeral.volumes.*.options", Node::value, kinds::mount_options(), R"(["noatime"])",
          "Mount options.", R"(["noatime", "nodev"])"},

@@ -63,7 +63,7 @@ becomes_ready
 
 # ---- a disk of ours is missing ------------------------------------------------------------------------
 row "a disk of ours comes late" ""
-DEADLINE=200s EXPECT=2
+DEADLINE=200s EXPECT='{ "min": 2 }'
 settings ""
 assemble
 date >/mnt/scratch/kept

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <map>
 
 #include "agent/sys/side_by_side.h"
 #include "lvm/active.h"
 #include "lvm/filesystem.h"
+#include "lvm/recheck.h"
 #include "lvm/tool.h"
 #include "lvm/wipe.h"
 
@@ -14,25 +16,38 @@ namespace {
 
 using Done = std::expected<void, Failure>;
 
+bool is_of_lvm(const Step& step) {
+    return std::holds_alternative<CreateGroup>(step) ||
+           std::holds_alternative<CreateVolume>(step) ||
+           std::holds_alternative<FinishVolumes>(step) ||
+           std::holds_alternative<RemoveVolume>(step) || std::holds_alternative<RemoveGroup>(step);
+}
+
 class Applier {
   public:
     Applier(const Machine& machine, const Plan& plan, LvmTool lvm, Deadline deadline)
         : machine_(machine), plan_(plan), lvm_(std::move(lvm)), deadline_(deadline) {}
 
-    Done operator()(const MarkGroup& step) const {
-        if (auto same = still_the_same_disks(); !same) return same;
-        return must_run(machine_,
-                        mark_group(lvm_, step.group, step.devices, wipe_tag(plan_.instance_id)),
-                        deadline_);
+    Done operator()(const MarkGroup& step) {
+        if (auto still = recheck().before(step); !still) return still;
+        const auto command =
+            mark_group(lvm_, step.group, step.devices, wipe_tag(plan_.instance_id));
+        if (auto marked = must_run(machine_, command, deadline_); !marked) return marked;
+        return keep_what_is_left(step.devices);
     }
 
-    Done operator()(const WipeDisk& step) const {
-        if (auto same = still_the_same_disks(); !same) return same;
-        return wipe(machine_, step, deadline_);
+    Done operator()(WipeDisk step) {
+        if (auto still = recheck().before(step); !still) return still;
+        const auto marked = left_.find(step.disk.node);
+        if (marked != left_.end()) step.content.ends = marked->second.ends;
+        auto left = wipe(machine_, step, recheck().written(), deadline_);
+        if (!left) return std::unexpected(left.error());
+        left_[step.disk.node] = std::move(*left);
+        return {};
     }
 
-    Done operator()(const RemoveGroup& step) const {
-        if (auto same = still_the_same_disks(); !same) return same;
+    Done operator()(const RemoveGroup& step) {
+        if (auto still = recheck().before(step); !still) return still;
         const auto command = remove_group(lvm_, plan_.group, step.devices);
         if (auto removed = must_run(machine_, command, deadline_); !removed) return removed;
         const auto active = read_active(machine_, plan_.group);
@@ -45,7 +60,7 @@ class Applier {
     }
 
     Done operator()(const CreateGroup& step) const {
-        if (auto same = still_the_same_disks(); !same) return same;
+        if (auto still = recheck().before(step); !still) return still;
         const auto command =
             create_group(lvm_, plan_.group, step.devices,
                          {std::string(owner_tag), instance_tag(plan_.instance_id)});
@@ -58,7 +73,7 @@ class Applier {
     }
 
     Done operator()(const CreateVolume& step) const {
-        if (auto same = still_the_same_disks(); !same) return same;
+        if (auto same = recheck().same_disks(); !same) return same;
         const auto command =
             create_volume(lvm_, plan_.group, plan_.devices, step.volume, step.size, step.stripes);
         if (auto made = must_run(machine_, command, deadline_); !made) return made;
@@ -69,7 +84,7 @@ class Applier {
     }
 
     Done operator()(const RemoveVolume& step) const {
-        if (auto same = still_the_same_disks(); !same) return same;
+        if (auto same = recheck().same_disks(); !same) return same;
         const auto command = remove_volume(lvm_, plan_.group, plan_.devices, step.volume);
         if (auto removed = must_run(machine_, command, deadline_); !removed) return removed;
         const auto name = mapper_name(plan_.group, step.volume);
@@ -91,14 +106,14 @@ class Applier {
     }
 
     Done operator()(const MakeFilesystem& step) const {
-        if (auto same = still_the_same_disks(); !same) return same;
+        if (auto same = recheck().same_disks(); !same) return same;
         return make(machine_, plan_, step, deadline_);
     }
 
     /// The tag is nowhere but in LVM's metadata, so LVM itself is asked: a new process, which reads
     /// the disks. A volume that seems finished and is not would lose its data at the next boot.
     Done operator()(const FinishVolumes& step) const {
-        if (auto same = still_the_same_disks(); !same) return same;
+        if (auto same = recheck().same_disks(); !same) return same;
         const auto command = finish_volumes(lvm_, plan_.group, plan_.devices, step.volumes);
         if (auto done = must_run(machine_, command, deadline_); !done) return done;
         const auto text = ask(machine_, read_report(lvm_, plan_.devices), deadline_);
@@ -123,7 +138,18 @@ class Applier {
         return mount(machine_, plan_, step, deadline_);
     }
 
+    /// The step is taken: what comes later can't say that nothing was written.
+    void taken(const Step& step) { wrote_ = wrote_ || writes(step); }
+
   private:
+    static bool writes(const Step& step) {
+        return std::holds_alternative<WipeDisk>(step) || is_of_lvm(step) ||
+               std::holds_alternative<MarkGroup>(step) ||
+               std::holds_alternative<MakeFilesystem>(step);
+    }
+
+    [[nodiscard]] Recheck recheck() const { return {machine_, plan_, left_, deadline_, !wrote_}; }
+
     [[nodiscard]] bool is_finished(const Report& report, const std::string& volume) const {
         for (const auto& group : report.groups) {
             if (group.name != plan_.group) continue;
@@ -133,43 +159,30 @@ class Applier {
         return false;
     }
 
-    /// A kernel name may have come to mean another disk since the plan was made.
-    Done still_the_same_disks() const {
-        for (const auto& disk : plan_.disks) {
-            const auto folder = "/sys/block/" + disk.name + "/";
-            const auto same = [&](const char* attribute, const std::string& before) {
-                const auto now = machine_.files.read_value(folder + attribute);
-                // A Xen disk has no serial; one that can't be read may be another's.
-                return now ? *now == before : before.empty() && now.error().code == Errc::absent;
-            };
-            if (same("device/serial", disk.serial) && same("device/model", disk.model) &&
-                same("dev", fmt::format("{}:{}", disk.major, disk.minor)) &&
-                same("size", fmt::format("{}", disk.size / 512))) {
+    Done drop_labels(const std::vector<std::string>& nodes) {
+        const auto command = remove_labels(lvm_, nodes);
+        if (auto removed = must_run(machine_, command, deadline_); !removed) return removed;
+        if (auto kept = keep_what_is_left(nodes); !kept) return kept;
+        for (const auto& node : nodes) {
+            if (std::ranges::find(left_[node].signatures, "LVM2_member", &Signature::type) ==
+                left_[node].signatures.end()) {
                 continue;
             }
-            return std::unexpected(Failure{
-                "cannot-tell", fmt::format("{} is no longer the disk that it was when the plan "
-                                           "was made (serial \"{}\"); nothing was written",
-                                           disk.node, disk.serial)});
+            return std::unexpected(
+                Failure{"assembly-failed",
+                        fmt::format("pvremove ended well, but {} still has its label", node)});
         }
         return {};
     }
 
-    Done drop_labels(const std::vector<std::string>& nodes) const {
-        const auto command = remove_labels(lvm_, nodes);
-        if (auto removed = must_run(machine_, command, deadline_); !removed) return removed;
+    /// A step of ours has changed what is on these disks: later ones expect that.
+    Done keep_what_is_left(const std::vector<std::string>& nodes) {
         const auto found = side_by_side(machine_.clock, "look", nodes, [&](const auto& node) {
             return read_content(machine_, node, deadline_);
         });
         for (std::size_t i = 0; i < found.size(); ++i) {
             if (!found[i]) return std::unexpected(found[i].error());
-            if (std::ranges::find(found[i]->signatures, "LVM2_member", &Signature::type) ==
-                found[i]->signatures.end()) {
-                continue;
-            }
-            return std::unexpected(
-                Failure{"assembly-failed",
-                        fmt::format("pvremove ended well, but {} still has its label", nodes[i])});
+            left_[nodes[i]] = *found[i];
         }
         return {};
     }
@@ -238,14 +251,9 @@ class Applier {
     const Plan& plan_;
     LvmTool lvm_;
     Deadline deadline_;
+    bool wrote_ = false;
+    std::map<std::string, DiskContent> left_; ///< by our own steps, on disks, by node
 };
-
-bool is_of_lvm(const Step& step) {
-    return std::holds_alternative<CreateGroup>(step) ||
-           std::holds_alternative<CreateVolume>(step) ||
-           std::holds_alternative<FinishVolumes>(step) ||
-           std::holds_alternative<RemoveVolume>(step) || std::holds_alternative<RemoveGroup>(step);
-}
 
 /// LVM, with nodes that udev does not watch where it writes. An LVM without --devices has the usual
 /// ones: whether it finds others depends on how it was built, and a disk that it does not find is
@@ -271,12 +279,13 @@ std::expected<void, Failure> apply(const Machine& machine, const Plan& plan, Dea
     if (!plan.lvm && !plan.steps.empty()) {
         return std::unexpected(Failure{"tool-missing", "lvm is not installed (package lvm2)"});
     }
-    const Applier applier(machine, plan, quiet_lvm(machine, plan), deadline);
+    Applier applier(machine, plan, quiet_lvm(machine, plan), deadline);
     for (const auto& step : plan.steps) {
         const auto what = describe(plan, step);
         if (notice.blank && std::holds_alternative<CreateGroup>(step)) notice.blank();
         notice.begin(what);
         const auto done = std::visit(applier, step);
+        applier.taken(step);
         notice.end(what, done ? "" : done.error().message);
         if (!done)
             return std::unexpected(

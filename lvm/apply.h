@@ -19,9 +19,8 @@ struct StepNotice {
 };
 
 /// Takes the plan's steps in order, each followed by reading back what it did from the kernel, not
-/// from LVM. Right before each one that destroys, the disks' serials, models and sizes are read
-/// again: a name may have come to mean another disk since the plan was made. Stops at the first
-/// failure. Nothing at all is done with a plan that refuses.
+/// from LVM. Right before each one that destroys, all must be as it was when the plan was made
+/// (lvm/recheck). Stops at the first failure. Nothing at all is done with a plan that refuses.
 ///
 /// LVM's quiet nodes (agent/sys/kernel.h) stay: udev is to be told when nothing waits for the
 /// processor any more.

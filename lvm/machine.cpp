@@ -12,8 +12,6 @@ namespace {
 constexpr Duration ask_limit = std::chrono::seconds(60);
 constexpr Duration lock_patience = std::chrono::seconds(60);
 constexpr Duration lock_pause = std::chrono::milliseconds(250);
-/// A command that had so long hangs on a disk; with less it may only have begun too late.
-constexpr Duration fair_time = std::chrono::seconds(5);
 
 /// "lvm vgcreate", "mkfs.xfs": `muster plan` has the whole of it.
 std::string name_of(const Command& command) {

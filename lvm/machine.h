@@ -21,6 +21,9 @@ struct Machine {
 /// A healthy disk gives its first and last MiB within milliseconds.
 inline constexpr Duration look_limit = std::chrono::seconds(20);
 
+/// A call that had so long hangs on a disk; with less it may only have begun too late.
+inline constexpr Duration fair_time = std::chrono::seconds(5);
+
 /// Why no answer could be had, as a reason code and a message.
 struct Failure {
     std::string reason;

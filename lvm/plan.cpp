@@ -5,6 +5,7 @@
 
 #include "lvm/judge.h"
 #include "lvm/names.h"
+#include "lvm/openers.h"
 #include "lvm/plan_volumes.h"
 #include "lvm/room.h"
 #include "lvm/tool.h"
@@ -109,12 +110,27 @@ class Planner {
         for (const auto* candidate : candidates) {
             plan_.disks.push_back(candidate->disk);
             plan_.devices.push_back(candidate->disk.node);
+            plan_.contents.push_back(candidate->content);
+        }
+    }
+
+    /// An exclusive open does not see programs that opened the disk without O_EXCL.
+    void refuse_open() {
+        for (const auto* candidate : free_) {
+            if (candidate->openers.empty()) continue;
+            const auto& disk = candidate->disk;
+            refuse(
+                disk.name, "ephemeral-foreign-data",
+                fmt::format("{} {}; muster did not do that and leaves it alone: end the program, "
+                            "or take a new instance",
+                            disk.node, describe(candidate->openers)));
         }
     }
 
     void plan_new_group() {
         if (free_.empty()) return;
         refuse_name_taken();
+        refuse_open();
         mark_groups_to_wipe();
         for (auto& wipe : to_wipe_)
             plan_.steps.emplace_back(std::move(wipe));

@@ -22,6 +22,8 @@ struct Candidate {
     DiskContent content;
     /// Somebody has it for himself, though nothing that can be seen here uses it.
     bool claimed = false;
+    /// Programs that have it or a partition of it open, unclaimed; without readers of a blank one.
+    std::vector<Opener> openers{};
 };
 
 /// A disk or partition that is not ephemeral and belongs to a volume group.
@@ -82,12 +84,6 @@ struct Situation {
     std::map<std::string, WantedPoint> points{}; ///< by wanted mount point
 };
 
-/// A stretch of a disk, in bytes.
-struct Extent {
-    std::uint64_t offset = 0;
-    std::uint64_t length = 0;
-    friend bool operator==(const Extent&, const Extent&) = default;
-};
 /// Zeros where signatures live, so that nobody takes the disk for what it was.
 struct WipeDisk {
     Disk disk;
@@ -151,9 +147,10 @@ struct Plan {
     std::string group;
     std::string group_uuid; ///< LVM's; empty where a step makes the group
     std::string instance_id;
-    std::optional<LvmTool> lvm;       ///< none: LVM is not installed
-    std::vector<std::string> devices; ///< nodes of all the group's disks
-    std::vector<Disk> disks;          ///< the same, for the check before each write
+    std::optional<LvmTool> lvm;        ///< none: LVM is not installed
+    std::vector<std::string> devices;  ///< nodes of all the group's disks
+    std::vector<Disk> disks;           ///< the same, for the check before each write
+    std::vector<DiskContent> contents; ///< what was on each of them
     std::vector<Step> steps;
     std::vector<Refusal> refusals; ///< if there is any, no step is taken
     std::vector<std::string> notes;

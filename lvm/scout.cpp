@@ -8,8 +8,7 @@
 namespace muster::lvm {
 namespace {
 
-// A disk that was seen blank may be as much later when vgcreate comes, which refuses one that has
-// got a signature meanwhile, or is used. (Wiping and mkfs look again.)
+// Only the plan is made from it: what a step destroys is read again right before that step.
 constexpr Duration good_for = std::chrono::seconds(2);
 
 std::expected<Look, Failure> look_at(const Machine& machine, const Disk& disk, Deadline deadline) {

@@ -7,6 +7,7 @@
 #include "lvm/active.h"
 #include "lvm/judge.h"
 #include "lvm/mount_points.h"
+#include "lvm/openers.h"
 #include "lvm/tool.h"
 
 namespace muster::lvm {
@@ -129,6 +130,45 @@ std::expected<void, Failure> read_our_nodes(const Machine& machine, Situation& s
     return {};
 }
 
+/// Of the disks that may be written to.
+std::expected<void, Failure> look_for_openers(const Machine& machine, Situation& situation,
+                                              Deadline deadline) {
+    std::vector<Disk> disks;
+    for (const auto& candidate : situation.candidates)
+        disks.push_back(candidate.disk);
+    const auto counts = [&](const Disk& disk, const Opener& opener) {
+        const auto one = std::ranges::find(
+            situation.candidates, disk.name,
+            [](const Candidate& candidate) -> const std::string& { return candidate.disk.name; });
+        return is_hindrance(opener, one->content);
+    };
+    auto openers = wait_for_openers(machine, disks, counts, deadline);
+    if (!openers) return std::unexpected(openers.error());
+    for (auto& candidate : situation.candidates) {
+        const auto found = openers->of.find(candidate.disk.name);
+        if (found != openers->of.end()) candidate.openers = found->second;
+    }
+    if (!openers->unseen.empty()) situation.notes.push_back(std::move(openers->unseen));
+    return {};
+}
+
+/// Nothing of ours is whole, so a group may be made.
+std::expected<void, Failure> look_around(const Machine& machine, const std::vector<Disk>& others,
+                                         Deadline deadline, Situation& situation) {
+    std::expected<void, Failure> open;
+    const auto job = machine.clock.start(
+        "openers", [&] { open = look_for_openers(machine, situation, deadline); });
+    Situation elsewhere{
+        .instance_id = {}, .layout = situation.layout, .lvm_tool = {}, .candidates = {}};
+    look_elsewhere(machine, others, deadline, elsewhere);
+    machine.clock.wait(*job);
+    situation.elsewhere = std::move(elsewhere.elsewhere);
+    situation.elsewhere_unknown = elsewhere.elsewhere_unknown;
+    std::ranges::move(elsewhere.notes, std::back_inserter(situation.notes));
+    situation.group_folder = machine.files.exists("/dev/" + situation.layout.volume_group);
+    return open;
+}
+
 } // namespace
 
 std::expected<Situation, Failure> survey(const Machine& machine, Scout& scout,
@@ -148,8 +188,8 @@ std::expected<Situation, Failure> survey(const Machine& machine, Scout& scout,
     };
     if (!situation.candidates.empty() &&
         std::ranges::none_of(situation.lvm.groups, whole_and_ours)) {
-        look_elsewhere(machine, inventory.others, deadline, situation);
-        situation.group_folder = machine.files.exists("/dev/" + layout.volume_group);
+        auto looked = look_around(machine, inventory.others, deadline, situation);
+        if (!looked) return std::unexpected(looked.error());
     }
 
     if (auto read = read_our_nodes(machine, situation, deadline); !read) {

@@ -226,8 +226,7 @@ bool is_made_by_us(const LogicalVolume& volume) {
 
 Command write_zeros(const std::string& blkdiscard, const std::string& node, const Extent& extent) {
     return {.argv = {blkdiscard, "--zeroout", "--offset", std::to_string(extent.offset), "--length",
-                     std::to_string(extent.length), node},
-            .writes_disks = true};
+                     std::to_string(extent.length), node}};
 }
 
 Command forget_partitions(const std::string& blockdev, const std::string& node) {

@@ -83,8 +83,7 @@ inline constexpr std::string_view unfinished_tag = "muster.unfinished";
 /// It has a tag of `filesystem_tag`, under whatever name it stands now.
 [[nodiscard]] bool is_made_by_us(const LogicalVolume& volume);
 
-/// Zeros, in `extent` (whole sectors). The tool opens the disk for itself alone (O_EXCL, since
-/// util-linux 2.36): where anything uses it, it does nothing.
+/// What a person would type for a wipe, which muster does itself (Kernel::wipe): zeros in `extent`.
 [[nodiscard]] Command write_zeros(const std::string& blkdiscard, const std::string& node,
                                   const Extent& extent);
 

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <fmt/format.h>
 
-#include "lvm/filesystem.h"
-#include "lvm/tool.h"
-
 namespace muster::lvm {
 namespace {
 
@@ -14,43 +11,35 @@ constexpr std::uint64_t end_part = 1 << 20;
 /// LVM's labels and metadata, and the MiB behind, with which the first volume begins: what a
 /// partition table of before put there is wiped with it.
 constexpr std::uint64_t start_part = 2 << 20;
-constexpr Duration partitions_limit = std::chrono::seconds(10);
-constexpr Duration try_again_after = std::chrono::milliseconds(200);
 
-std::expected<std::string, Failure> need_tool(const Machine& machine, const char* name) {
-    auto path = find_tool(machine.files, name);
-    if (path) return std::move(*path);
-    return std::unexpected(
-        Failure{"tool-missing", fmt::format("{} is not installed (package util-linux)", name)});
-}
-
-std::expected<void, Failure> failure(std::string reason, std::string message) {
+std::unexpected<Failure> refuse_wipe(std::string reason, std::string message) {
     return std::unexpected(Failure{std::move(reason), std::move(message)});
 }
 
-/// The kernel keeps a partition that anybody has open, and udev looks into each one when its disk
-/// has been written to: tried for a while.
-std::expected<void, Failure> drop_partitions(const Machine& machine, const std::string& blockdev,
-                                             const Disk& disk, Deadline deadline) {
-    const auto is_there = [&](const std::string& partition) {
-        return machine.files.exists(fmt::format("/sys/block/{}/{}", disk.name, partition));
-    };
-    const Deadline limit = deadline.clipped(machine.clock, partitions_limit);
-    std::expected<void, Failure> done;
-    while (std::ranges::any_of(disk.partitions, is_there)) {
-        if (limit.passed(machine.clock)) {
-            return failure("assembly-failed",
-                           fmt::format("{} was zeroed, and the kernel still has its partitions{}",
-                                       disk.node, done ? "" : ": " + done.error().message));
-        }
-        done = must_run(machine, forget_partitions(blockdev, disk.node),
-                        deadline.clipped(machine.clock, partitions_limit));
-        if (!done && done.error().reason != "assembly-failed") return done; // it hangs
-        if (std::ranges::any_of(disk.partitions, is_there)) {
-            machine.clock.sleep_until(machine.clock.now() + try_again_after);
-        }
+std::expected<void, Failure> to_failure(Wiped wiped, const std::string& node,
+                                        const std::string& written) {
+    switch (wiped) {
+    case Wiped::all: return {};
+    case Wiped::in_use:
+        return refuse_wipe(
+            "ephemeral-foreign-data",
+            fmt::format("{} has come into use since the plan was made; {}", node, written));
+    case Wiped::other_content:
+        return refuse_wipe("ephemeral-foreign-data",
+                           fmt::format("{} no longer holds what it held when the plan was made; {}",
+                                       node, written));
+    case Wiped::other_device:
+        return refuse_wipe(
+            "cannot-tell",
+            fmt::format("{} is no longer the node of the disk that it was when the plan "
+                        "was made; {}",
+                        node, written));
+    case Wiped::partitions_stay: break;
     }
-    return {};
+    return refuse_wipe("assembly-failed",
+                       fmt::format("{} was zeroed, and the kernel still has its partitions: one is "
+                                   "open",
+                                   node));
 }
 
 bool is_member(const DiskContent& content) {
@@ -85,39 +74,35 @@ std::vector<Extent> extents_of(const WipeDisk& step) {
     return extents;
 }
 
-std::expected<void, Failure> wipe(const Machine& machine, const WipeDisk& step, Deadline deadline) {
+std::expected<DiskContent, Failure> wipe(const Machine& machine, const WipeDisk& step,
+                                         const std::string& written, Deadline deadline) {
     const auto& node = step.disk.node;
-    const auto blkdiscard = need_tool(machine, "blkdiscard");
-    if (!blkdiscard) return std::unexpected(blkdiscard.error());
-    const auto blockdev = need_tool(machine, "blockdev");
-    if (!blockdev) return std::unexpected(blockdev.error());
-
-    const auto before = machine.kernel.content(node, deadline);
-    if (!before) return std::unexpected(disk_failure(before.error()));
-    if (*before != step.content) {
-        return failure("cannot-tell", fmt::format("{} no longer holds what it held when the plan "
-                                                  "was made; nothing was written to it",
-                                                  node));
+    const auto had = deadline.left(machine.clock);
+    const auto wiped = machine.kernel.wipe({.node = node,
+                                            .number = {step.disk.major, step.disk.minor},
+                                            .content = step.content,
+                                            .extents = extents_of(step),
+                                            .partitioned = !step.disk.partitions.empty()},
+                                           deadline);
+    if (!wiped && wiped.error().code == Errc::stuck && had < fair_time) {
+        return refuse_wipe("deadline-exceeded",
+                           fmt::format("wiping {}: the time was up; it had {:.1f} s", node,
+                                       seconds(std::max(had, {}))));
     }
-    const auto claimed = machine.kernel.is_claimed(node, deadline);
-    if (!claimed) return std::unexpected(disk_failure(claimed.error()));
-    if (*claimed) {
-        return failure("ephemeral-foreign-data",
-                       fmt::format("{} has come into use since the plan was made; nothing was "
-                                   "written to it",
-                                   node));
+    if (!wiped) return std::unexpected(disk_failure(wiped.error()));
+    if (auto done = to_failure(*wiped, node, written); !done) return std::unexpected(done.error());
+    const auto left = std::ranges::find_if(step.disk.partitions, [&](const auto& partition) {
+        return machine.files.exists(fmt::format("/sys/block/{}/{}", step.disk.name, partition));
+    });
+    if (left != step.disk.partitions.end()) {
+        return refuse_wipe("assembly-failed",
+                           fmt::format("{} was zeroed, and the kernel still has {}", node, *left));
     }
-    for (const auto& extent : extents_of(step)) {
-        const auto command = write_zeros(*blkdiscard, node, extent);
-        if (auto done = must_run(machine, command, deadline); !done) return done;
-    }
-    if (auto forgotten = drop_partitions(machine, *blockdev, step.disk, deadline); !forgotten) {
-        return forgotten;
-    }
-    const auto after = machine.kernel.content(node, deadline);
+    auto after = machine.kernel.content(node, deadline);
     if (!after) return std::unexpected(disk_failure(after.error()));
-    if (after->signatures.empty() && (after->zeroed || after->lvm_remains)) return {};
-    return failure(
+    if (after->signatures.empty() && (after->zeroed || after->lvm_remains))
+        return std::move(*after);
+    return refuse_wipe(
         "assembly-failed",
         fmt::format("{} was zeroed, and still holds {}", node,
                     after->signatures.empty() ? "data" : describe(after->signatures.front())));

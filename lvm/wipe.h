@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <string>
 #include <vector>
 
 #include "lvm/plan.h"
@@ -13,8 +14,9 @@ namespace muster::lvm {
 /// between two leaves it such that the next run comes to the same judgement. Pure.
 [[nodiscard]] std::vector<Extent> extents_of(const WipeDisk& step);
 
-/// Carries the step out, if the disk still holds what was seen on it, and reads it back.
-[[nodiscard]] std::expected<void, Failure> wipe(const Machine& machine, const WipeDisk& step,
-                                                Deadline deadline);
+/// Carries the step out, if the disk still holds what was seen on it and none has claimed it, and
+/// reads it back: what is left there. `written`: what a refusal says of the plan's earlier steps.
+[[nodiscard]] std::expected<DiskContent, Failure>
+wipe(const Machine& machine, const WipeDisk& step, const std::string& written, Deadline deadline);
 
 } // namespace muster::lvm

@@ -95,16 +95,31 @@ Result<std::string> read_range(const BlockSource& source, std::uint64_t begin, s
     return text;
 }
 
-/// Reads all of it, whatever it finds: an error further on must not go unseen.
-Result<bool> is_zero(const BlockSource& source, std::uint64_t begin, std::uint64_t end) {
-    bool zero = true;
+bool is_zero(std::string_view piece) {
+    return piece.find_first_not_of('\0') == std::string_view::npos;
+}
+
+/// Reads all of it, whatever it finds: an error further on must not go unseen. FNV-1a of what is
+/// not zero, with its place; `digest` is that of what was read before, 0 for zeros only.
+Result<std::uint64_t> digest_range(const BlockSource& source, std::uint64_t begin,
+                                   std::uint64_t end, std::uint64_t digest) {
+    constexpr std::uint64_t basis = 0xcbf29ce484222325;
+    constexpr std::uint64_t prime = 0x100000001b3;
+    std::uint64_t offset = begin;
     auto done = read_pieces(source, begin, end, [&](std::string_view piece) {
-        zero = zero && piece.find_first_not_of('\0') == std::string_view::npos;
+        if (!is_zero(piece)) {
+            digest = ((digest == 0 ? basis : digest) ^ offset) * prime;
+            for (const char c : piece) {
+                digest = (digest ^ static_cast<unsigned char>(c)) * prime;
+            }
+            digest = std::max<std::uint64_t>(digest, 1);
+        }
+        offset += piece.size();
     });
     if (!done) {
         return fail(std::move(done.error()));
     }
-    return zero;
+    return digest;
 }
 
 std::uint64_t end_of(const BlockSource& source) {
@@ -185,40 +200,36 @@ Result<Duration> read_at(const BlockSource& source, const std::vector<std::uint6
     return slowest;
 }
 
-Result<bool> is_claimed(const std::string& node) {
+Result<Fd> open_exclusively(const std::string& node, int flags) {
     constexpr int kTries = 6;
     constexpr auto kPause = std::chrono::milliseconds(100);
     for (int i = 0; i < kTries; ++i) {
         if (i > 0) {
             std::this_thread::sleep_for(kPause);
         }
-        const Fd fd(::open(node.c_str(), O_RDONLY | O_EXCL | O_CLOEXEC | O_NONBLOCK));
+        Fd fd(::open(node.c_str(), flags | O_EXCL | O_CLOEXEC | O_NONBLOCK));
         if (fd) {
-            return false;
+            return fd;
         }
         if (errno != EBUSY) {
             return fail_errno(errno, "can't open " + node);
         }
     }
-    return true;
+    return Fd();
 }
 
 Result<std::string> read_beginning(const BlockSource& source, std::uint64_t length) {
     return read_range(source, 0, std::min(up(length, source.sector), end_of_first(source)));
 }
 
-Result<bool> ends_are_zero(const BlockSource& source) {
-    const auto first = is_zero(source, 0, end_of_first(source));
+Result<std::uint64_t> digest_ends(const BlockSource& source) {
+    const auto first = digest_range(source, 0, end_of_first(source), 0);
     if (!first) {
         return first;
     }
     // Read whatever the first said: an I/O error here could hide a backup GPT or a RAID superblock,
     // so it must not go unseen.
-    const auto last = is_zero(source, begin_of_last(source), end_of(source));
-    if (!last) {
-        return last;
-    }
-    return *first && *last;
+    return digest_range(source, begin_of_last(source), end_of(source), *first);
 }
 
 Result<Ends> read_ends(const BlockSource& source) {
@@ -226,11 +237,11 @@ Result<Ends> read_ends(const BlockSource& source) {
     if (!first) {
         return fail(std::move(first.error()));
     }
-    const auto last_zero = is_zero(source, begin_of_last(source), end_of(source));
-    if (!last_zero) {
-        return fail(last_zero.error());
+    const auto last = digest_range(source, begin_of_last(source), end_of(source), 0);
+    if (!last) {
+        return fail(last.error());
     }
-    return Ends{std::move(*first), *last_zero};
+    return Ends{std::move(*first), *last == 0};
 }
 
 } // namespace muster

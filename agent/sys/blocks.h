@@ -34,12 +34,14 @@ struct Ends {
 
 [[nodiscard]] Result<Ends> read_ends(const BlockSource& source);
 
-/// Whether both are zero to the byte: as `read_ends` would find, without the memory.
-[[nodiscard]] Result<bool> ends_are_zero(const BlockSource& source);
+/// Of both, without the memory that `read_ends` needs: 0 where they are zero to the byte, else a
+/// number that another content has hardly ever (64 bits).
+[[nodiscard]] Result<std::uint64_t> digest_ends(const BlockSource& source);
 
-/// Whether somebody has the disk for himself (open(2), O_EXCL on a block device: EBUSY). One that
-/// lets go within half a second, as a probing program does, has not.
-[[nodiscard]] Result<bool> is_claimed(const std::string& node);
+/// Opened with O_EXCL, which for a block device means: by nothing else that asks for that. No
+/// descriptor where another has it so (EBUSY), and does not let go within half a second, as a
+/// probing program does.
+[[nodiscard]] Result<Fd> open_exclusively(const std::string& node, int flags);
 
 /// The first `length` bytes, or all there is of the first MiB.
 [[nodiscard]] Result<std::string> read_beginning(const BlockSource& source, std::uint64_t length);

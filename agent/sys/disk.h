@@ -19,6 +19,13 @@ struct Signature {
     friend bool operator==(const Signature&, const Signature&) = default;
 };
 
+/// A stretch of a disk, in bytes.
+struct Extent {
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+    friend bool operator==(const Extent&, const Extent&) = default;
+};
+
 /// One whole disk (not a partition, not a device-mapper node).
 struct Disk {
     std::string name; ///< the kernel's: "nvme1n1", "xvdb"

@@ -72,15 +72,15 @@ Result<DiskContent> read_disk_content(const std::string& node) {
     if (!source) {
         return fail(source.error());
     }
-    const auto zeroed = ends_are_zero(*source);
-    if (!zeroed) {
-        return fail(zeroed.error());
+    const auto ends = digest_ends(*source);
+    if (!ends) {
+        return fail(ends.error());
     }
     auto signatures = find_signatures(node);
     if (!signatures) {
         return fail(std::move(signatures.error()));
     }
-    DiskContent content{.signatures = std::move(*signatures), .zeroed = *zeroed};
+    DiskContent content{.signatures = std::move(*signatures), .zeroed = *ends == 0, .ends = *ends};
     // More than one signature says nothing of which of them is meant.
     if (content.zeroed || content.signatures.size() > 1) {
         return content;

@@ -1,12 +1,15 @@
 #include "agent/sys/kernel.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 
 #include "agent/sys/blocks.h"
+#include "agent/sys/disk_calls.h"
 #include "agent/sys/disk_content.h"
 #include "agent/sys/file_probe.h"
 #include "agent/sys/files.h"
@@ -61,28 +64,12 @@ Result<Json> do_log_page(const Json& argument) {
     return Json(std::move(*bytes));
 }
 
-Result<Json> do_content(const Json& argument) {
-    const auto content = read_disk_content(argument.at("node").get<std::string>());
-    if (!content) {
-        return fail(content.error());
-    }
-    Json list = Json::array();
-    for (const auto& one : content->signatures) {
-        list.push_back(Json{one.type, one.usage, one.label, one.uuid, one.offset});
-    }
-    return Json{{"signatures", list},
-                {"zeroed", content->zeroed},
-                {"lvm_remains", content->lvm_remains},
-                {"lvm_empty", content->lvm_empty},
-                {"preformatted", content->preformatted}};
-}
-
 Result<Json> do_is_claimed(const Json& argument) {
-    const auto claimed = is_claimed(argument.at("node").get<std::string>());
-    if (!claimed) {
-        return fail(claimed.error());
+    const auto opened = open_exclusively(argument.at("node").get<std::string>(), O_RDONLY);
+    if (!opened) {
+        return fail(opened.error());
     }
-    return Json(*claimed);
+    return Json(!*opened);
 }
 
 Result<Json> do_volume_group(const Json& argument) {
@@ -192,20 +179,6 @@ std::string serve(std::string_view argument) {
     return wire::serve(argument, work);
 }
 
-DiskContent to_content(const Json& answer) {
-    DiskContent content;
-    content.zeroed = answer.at("zeroed").get<bool>();
-    content.lvm_remains = answer.at("lvm_remains").get<bool>();
-    content.lvm_empty = answer.at("lvm_empty").get<bool>();
-    content.preformatted = answer.at("preformatted").get<bool>();
-    for (const auto& one : answer.at("signatures")) {
-        content.signatures.push_back({one.at(0).get<std::string>(), one.at(1).get<std::string>(),
-                                      one.at(2).get<std::string>(), one.at(3).get<std::string>(),
-                                      one.at(4).get<std::uint64_t>()});
-    }
-    return content;
-}
-
 FolderEntry to_entry(const Json& answer) {
     const auto mode = answer.at(1).get<mode_t>();
     return {.name = answer.at(0).get<std::string>(),
@@ -258,7 +231,8 @@ class IsolatedIo : public PendingIo {
 
 class LinuxKernel : public Kernel {
   public:
-    explicit LinuxKernel(Isolate& isolate) : isolate_(isolate), calls_(isolate) {}
+    LinuxKernel(const Clock& clock, Isolate& isolate)
+        : clock_(clock), isolate_(isolate), calls_(isolate) {}
 
     [[nodiscard]] Result<DeviceNumber> block_device(std::string_view node) override {
         const auto found = device_node(node);
@@ -319,6 +293,28 @@ class LinuxKernel : public Kernel {
             return fail(answer.error());
         }
         return answer->get<bool>();
+    }
+
+    [[nodiscard]] Result<Openers> openers(const std::vector<DeviceNumber>& devices,
+                                          Deadline deadline) override {
+        constexpr Duration limit = std::chrono::seconds(10);
+        if (!beyond_dev_hangs_) {
+            auto all = find_openers(devices, false, deadline.clipped(clock_, limit));
+            if (all || all.error().code != Errc::stuck) {
+                return all;
+            }
+            beyond_dev_hangs_ = true;
+        }
+        return find_openers(devices, true, deadline);
+    }
+
+    [[nodiscard]] Result<Wiped> wipe(const WipeRequest& request, Deadline deadline) override {
+        const auto answer =
+            calls_.ask("wiping " + request.node, serve<do_wipe>, from_wipe(request), deadline);
+        if (!answer) {
+            return fail(answer.error());
+        }
+        return static_cast<Wiped>(answer->get<int>());
     }
 
     [[nodiscard]] Result<std::string> volume_group(std::string_view node,
@@ -428,14 +424,28 @@ class LinuxKernel : public Kernel {
         return std::make_unique<IsolatedIo>(what, std::move(*call));
     }
 
+    [[nodiscard]] Result<Openers> find_openers(const std::vector<DeviceNumber>& devices,
+                                               bool only_dev, Deadline deadline) {
+        const auto answer =
+            calls_.ask(only_dev ? "looking for what has disks open, by nodes in /dev"
+                                : "looking for what has disks open",
+                       serve<do_openers>, from_devices(devices, only_dev), deadline);
+        if (!answer) {
+            return fail(answer.error());
+        }
+        return to_openers(*answer);
+    }
+
+    const Clock& clock_;
     Isolate& isolate_;
     Outstanding calls_;
+    std::atomic<bool> beyond_dev_hangs_ = false;
 };
 
 } // namespace
 
-std::unique_ptr<Kernel> make_kernel(const Clock&, Isolate& isolate) {
-    return std::make_unique<LinuxKernel>(isolate);
+std::unique_ptr<Kernel> make_kernel(const Clock& clock, Isolate& isolate) {
+    return std::make_unique<LinuxKernel>(clock, isolate);
 }
 
 } // namespace muster

@@ -35,6 +35,9 @@ struct DeviceNode {
 struct DiskContent {
     std::vector<Signature> signatures;
     bool zeroed = false; ///< the first and the last MiB are zero to the byte
+    /// A digest of both, 0 where they are zero: what tells that a disk has been written to where no
+    /// signature does.
+    std::uint64_t ends = 0;
     /// No label, but the header of an empty LVM metadata area at 4096: magic " LVM2 x[5A%r0N*>" at
     /// 4100 and a first raw location (at 4136, 16 bytes) of zeros. A pvcreate that was cut short
     /// leaves that, or a wipe of a label (4608 to 8192 may hold what is left of a removed group);
@@ -46,6 +49,39 @@ struct DiskContent {
     /// The one signature is an ext3 or ext4, cleanly unmounted, with no file but lost+found.
     bool preformatted = false;
     friend bool operator==(const DiskContent&, const DiskContent&) = default;
+};
+
+/// A process that has a block device open.
+struct Opener {
+    DeviceNumber device;
+    int pid = 0;
+    std::string program; ///< as the kernel calls it: 15 bytes at most, printable
+    bool writes = false; ///< not open for reading only
+    friend bool operator==(const Opener&, const Opener&) = default;
+};
+
+struct Openers {
+    std::vector<Opener> found;
+    std::size_t unseen = 0; ///< processes whose descriptors the kernel does not let us see
+    /// Only descriptors of nodes in /dev were followed: beyond it is a filesystem that hangs.
+    bool only_dev = false;
+};
+
+/// Zeros, where the disk is still what it was.
+struct WipeRequest {
+    std::string node;
+    DeviceNumber number;         ///< of the disk that is meant
+    DiskContent content;         ///< what it must still hold
+    std::vector<Extent> extents; ///< whole sectors, zeroed in this order
+    bool partitioned = false;    ///< the kernel is to forget its partitions
+};
+
+enum class Wiped {
+    all,
+    in_use,          ///< another has it for itself; nothing was written
+    other_device,    ///< the node is not that disk's; nothing was written
+    other_content,   ///< it does not hold that; nothing was written
+    partitions_stay, ///< zeroed, but a partition is open
 };
 
 /// Space of a mounted filesystem.
@@ -135,6 +171,17 @@ class Kernel {
     /// partition of it, in whatever mount namespace, it is swapped to, or md or device-mapper have
     /// it. For the blink of an eye the one who asks has it for himself.
     [[nodiscard]] virtual Result<bool> is_claimed(std::string_view node, Deadline deadline) = 0;
+
+    /// The processes that have one of these devices open, in whatever way; from /proc, so of our
+    /// own pid namespace, 16 at most. Not seen are devices that are mapped with no descriptor left,
+    /// or open in the kernel alone. `unseen` counts those that we may not look into (no
+    /// CAP_SYS_PTRACE). One that has just ended may still be found.
+    [[nodiscard]] virtual Result<Openers> openers(const std::vector<DeviceNumber>& devices,
+                                                  Deadline deadline) = 0;
+
+    /// Zeros the extents, each flushed before the next: the disk's number and content are read, and
+    /// all is written, under one exclusive open. An error may come when a part is zeroed.
+    [[nodiscard]] virtual Result<Wiped> wipe(const WipeRequest& request, Deadline deadline) = 0;
 
     /// The name of the LVM volume group that the disk or partition says it belongs to, read from
     /// its first MiB; empty where it has no LVM label, or one of no group. `malformed` where the

@@ -126,6 +126,14 @@ class FakeKernel : public Kernel {
         return timed(answer(groups, "volume_group", node), deadline);
     }
 
+    /// None, unless a test says so.
+    [[nodiscard]] Result<Openers> openers(const std::vector<DeviceNumber>&, Deadline) override {
+        return Openers{};
+    }
+    [[nodiscard]] Result<Wiped> wipe(const WipeRequest&, Deadline) override {
+        return fail(Errc::internal, "not in this fake");
+    }
+
     [[nodiscard]] Result<std::string> identify(std::string_view node, Deadline deadline) override {
         return timed(answer(identities, "identify", node), deadline);
     }

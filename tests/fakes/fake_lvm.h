@@ -14,12 +14,11 @@ namespace muster {
 class FakeLvm : public CommandRunner {
   public:
     explicit FakeLvm(FakeMachine& machine) : machine_(machine) {
-        for (const char* tool : {"lvm", "mkfs.xfs", "mkfs.ext4", "blkdiscard", "blockdev"})
+        for (const char* tool : {"lvm", "mkfs.xfs", "mkfs.ext4"})
             machine.sysfs.put(std::string("/usr/sbin/") + tool, "");
     }
 
     std::vector<Command> ran;
-    bool partitions_stay = false; ///< somebody has one open
     std::string version = "2.03.16";
     Instant locked_until{}; ///< another command has LVM's own lock
 
@@ -43,9 +42,7 @@ class FakeLvm : public CommandRunner {
         auto output = lvm && argv[1] == "version"            ? say_version()
                       : lvm && is_old() && has_devices(argv) ? unknown_option(argv[1])
                       : lvm ? run_lvm(parse(argv, 2), argv[1], remarks_apart)
-                      : argv[0] == "/usr/sbin/blkdiscard" ? write_zeros(argv)
-                      : argv[0] == "/usr/sbin/blockdev"   ? forget_partitions(argv)
-                                                          : make_filesystem(argv);
+                            : make_filesystem(argv);
         if (fault_ == Fault::garbage) output.out = "\x01\xff garbage {";
         if (fault_ == Fault::half) output.out.resize(output.out.size() / 2);
         return output;
@@ -336,34 +333,6 @@ class FakeLvm : public CommandRunner {
                     std::erase(volume->tags, tag);
             });
         }
-        return said(0);
-    }
-
-    CommandOutput write_zeros(const std::vector<std::string>& argv) {
-        REQUIRE(argv.size() == 7);
-        REQUIRE(argv[1] == "--zeroout");
-        REQUIRE(argv[2] == "--offset");
-        REQUIRE(argv[4] == "--length");
-        const auto name = argv[6].substr(5);
-        if (!machine_.disks.contains(name)) return said(1, "cannot open " + argv[6] + "\n");
-        if (machine_.is_busy(name)) return said(1, argv[6] + ": Device or resource busy\n");
-        if (fault_ == Fault::half) return said(1, "BLKZEROOUT ioctl failed\n");
-        machine_.effect({name}, "zeros",
-                        [&] { machine_.zero(name, std::stoull(argv[3]), std::stoull(argv[5])); });
-        return said(0);
-    }
-
-    CommandOutput forget_partitions(const std::vector<std::string>& argv) {
-        REQUIRE(argv.at(1) == "--rereadpt");
-        const auto name = argv.at(2).substr(5);
-        if (fault_ == Fault::half || partitions_stay) {
-            return said(1, "BLKRRPART: Device or resource busy\n");
-        }
-        machine_.effect({}, "partitions forgotten", [&] {
-            for (const auto& partition : machine_.disks.at(name).partitions)
-                machine_.sysfs.drop("/sys/block/" + name + "/" + partition);
-            machine_.disks.at(name).partitions.clear();
-        });
         return said(0);
     }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -44,6 +45,8 @@ class FakeMachine : public Kernel {
         bool in_use = false;                ///< the label says that some group has the disk
         bool claimed = false;               ///< by somebody who can't be seen
         bool damaged = false;               ///< its copy of the group's metadata
+        std::vector<Opener>
+            openers{}; ///< programs that have it open; without a number: the disk itself
         std::vector<std::string> partitions{};
         std::set<std::uint64_t> zeroed{}; ///< where stretches were zeroed
         /// What lies where a volume would begin: in the second MiB, which no look at the disk sees.
@@ -96,6 +99,11 @@ class FakeMachine : public Kernel {
     int fault_at = -1; ///< this outside call (the first is 0) goes wrong
     Fault fault = Fault::none;
     std::set<std::string> stuck_calls{}; ///< each of these, every time
+
+    bool partitions_stay = false; ///< one is open
+    std::size_t unseen = 0;       ///< processes whose descriptors can't be seen
+    /// What else goes on when an outside call begins.
+    std::function<void(const std::string& call)> meanwhile{};
 
     // What happened.
     int effects = 0;
@@ -175,6 +183,7 @@ class FakeMachine : public Kernel {
         if (disk.zeroed.contains(0) && disk.zeroed.contains(4096) && disk.zeroed.contains(tail)) {
             content.lvm_remains = false;
             content.zeroed = content.signatures.empty();
+            content.ends = 0;
         }
     }
 
@@ -195,6 +204,7 @@ class FakeMachine : public Kernel {
 
     /// Counts an outside call; tells whether it goes wrong.
     [[nodiscard]] Fault enter(std::string what) {
+        if (meanwhile) meanwhile(what);
         const bool hangs = stuck_calls.contains(what);
         called.push_back(std::move(what));
         if (hangs) return ++calls, Fault::stuck;
@@ -299,6 +309,43 @@ class FakeMachine : public Kernel {
         if (const auto error = failed(bad, deadline)) return *error;
         return is_busy(std::string(node.substr(5)));
     }
+    [[nodiscard]] Result<Openers> openers(const std::vector<DeviceNumber>& devices,
+                                          Deadline deadline) override {
+        const auto bad = enter("openers");
+        if (bad == Fault::lie) return Openers{};
+        if (const auto error = failed(bad, deadline)) return *error;
+        Openers result{.found = {}, .unseen = unseen};
+        for (const auto& [name, disk] : disks) {
+            for (auto opener : disk.openers) {
+                if (opener.device == DeviceNumber{}) opener.device = disk.spec.number;
+                if (std::ranges::find(devices, opener.device) != devices.end())
+                    result.found.push_back(std::move(opener));
+            }
+        }
+        return result;
+    }
+    [[nodiscard]] Result<Wiped> wipe(const WipeRequest& request, Deadline deadline) override {
+        const auto bad = enter("wipe " + request.node);
+        if (bad == Fault::lie) return Wiped::all;
+        const auto name = request.node.substr(5);
+        if (bad == Fault::half && disks.contains(name)) {
+            zero_some(name, request.extents, request.extents.size() / 2);
+            return fail(Errc::io, "fake: input/output error");
+        }
+        if (bad == Fault::error || bad == Fault::stuck) return *failed(bad, deadline);
+        const auto found = disks.find(name);
+        if (found == disks.end()) return fail(Errc::absent, "fake: no such node");
+        if (is_busy(name)) return Wiped::in_use;
+        if (found->second.spec.number != request.number) return Wiped::other_device;
+        if (found->second.content != request.content) return Wiped::other_content;
+        zero_some(name, request.extents, request.extents.size());
+        if (request.partitioned) {
+            if (partitions_stay) return Wiped::partitions_stay;
+            effect({}, "partitions forgotten", [&] { forget_partitions(name); });
+        }
+        if (bad == Fault::garbage) return fail(Errc::internal, "fake: garbage");
+        return Wiped::all;
+    }
     [[nodiscard]] Result<std::string> volume_group(std::string_view node,
                                                    Deadline deadline) override {
         const auto bad = enter(fmt::format("volume_group {}", node));
@@ -393,6 +440,17 @@ class FakeMachine : public Kernel {
     }
 
   private:
+    /// Each extent is an effect of its own: the power may go between two.
+    void zero_some(const std::string& name, const std::vector<Extent>& extents, std::size_t count) {
+        for (std::size_t i = 0; i < count; ++i)
+            effect({name}, "zeros", [&] { zero(name, extents[i].offset, extents[i].length); });
+    }
+    void forget_partitions(const std::string& name) {
+        for (const auto& partition : disks.at(name).partitions)
+            sysfs.drop("/sys/block/" + name + "/" + partition);
+        disks.at(name).partitions.clear();
+    }
+
     std::optional<std::unexpected<Error>> failed(Fault bad, Deadline deadline) {
         switch (bad) {
         case Fault::none:

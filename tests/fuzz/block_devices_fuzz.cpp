@@ -141,6 +141,10 @@ class FuzzedKernel : public Kernel {
     Result<DiskContent> content(std::string_view, Deadline) override { return unexpected(); }
     Result<std::string> identify(std::string_view, Deadline) override { return unexpected(); }
     Result<bool> is_claimed(std::string_view, Deadline) override { return unexpected(); }
+    Result<Openers> openers(const std::vector<DeviceNumber>&, Deadline) override {
+        return unexpected();
+    }
+    Result<Wiped> wipe(const WipeRequest&, Deadline) override { return unexpected(); }
     Result<std::string> volume_group(std::string_view, Deadline) override { return unexpected(); }
     Result<Space> space(std::string_view, Deadline) override { return unexpected(); }
     Result<std::vector<FolderEntry>> folder(std::string_view, Deadline) override {

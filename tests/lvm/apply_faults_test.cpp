@@ -7,7 +7,7 @@ using namespace muster::lvm;
 namespace {
 
 bool changes(const std::string& call) {
-    return call == "vgremove" || call == "pvremove" || call == "/usr/sbin/blkdiscard" ||
+    return call == "vgremove" || call == "pvremove" || call.starts_with("wipe ") ||
            call == "vgcreate" || call == "lvcreate" || call == "lvremove" || call == "lvchange" ||
            call == "vgchange" || call.starts_with("/usr/sbin/mkfs") || call.starts_with("mount ");
 }
@@ -26,12 +26,18 @@ std::string reason_for(const std::vector<std::string>& called, std::size_t at, F
     if (call == "make_quiet_nodes") return fault == Fault::lie ? "assembly-failed" : "";
     const bool look = call.starts_with("content") || call.starts_with("is_claimed") ||
                       call.starts_with("volume_group");
+    if (call == "openers") return fault == Fault::lie ? "" : "cannot-tell";
+    if (call.starts_with("wipe ")) {
+        return fault == Fault::lie       ? "assembly-failed"
+               : fault == Fault::stuck   ? "ephemeral-stuck"
+               : fault == Fault::garbage ? "cannot-tell"
+                                         : "ephemeral-io-error";
+    }
     const bool command = !look && !call.starts_with("block_device") && !call.starts_with("mount");
     if (call.starts_with("block_device /dev/mapper/") || call.starts_with("block_device /dev/sd")) {
         return ""; // only a nicer name
     }
     if (call.starts_with("block_device")) return fault == Fault::lie ? "" : "cannot-tell";
-    if (call == "/usr/sbin/blockdev" && fault != Fault::stuck) return ""; // it is tried again
     switch (fault) {
     case Fault::none: return "";
     case Fault::stuck: return "ephemeral-stuck";
@@ -80,7 +86,7 @@ TEST_CASE("apply: each outside call in turn goes wrong: the right reason, and no
                 CHECK(done.message.empty() == done.reason.empty());
                 CHECK(job.machine.clock.elapsed() - begun <= std::chrono::seconds(300));
                 // That zeros were not written shows when all of the disk's have been.
-                const bool shows_late = fault == Fault::lie && called[at].ends_with("blkdiscard");
+                const bool shows_late = fault == Fault::lie && called[at].starts_with("wipe ");
                 // Nor that a node is not there: LVM is asked, and finds no disk.
                 if (!done.reason.empty() && !shows_late && called[at] != "make_quiet_nodes") {
                     const auto& now = job.machine.called;

@@ -1,5 +1,6 @@
 // No write to any disk that is not positively ephemeral and permitted, ever: random machines
 // through the real way from sysfs to LVM's commands (tests/seeds.h says how many, and which).
+#include <cstdint>
 #include <random>
 
 #include "tests/lvm/assembly.h"
@@ -63,8 +64,17 @@ class RandomMachine {
             job.machine.fault = std::array{Fault::error, Fault::stuck, Fault::garbage, Fault::half,
                                            Fault::lie}[static_cast<std::size_t>(number(0, 4))];
         }
+        // Only openers' own look tells of a program that has a disk open.
+        if (held_ && job.machine.fault == Fault::lie) job.machine.fault = Fault::error;
         if (chance(0.2)) job.machine.cut_before = number(0, 10);
         if (chance(0.2)) another_disk_at(number(0, 3));
+    }
+
+    Outcome run() {
+        const auto plan = job.plan();
+        if (!plan) return {plan.error().reason, plan.error().message, 0};
+        a_stranger_comes();
+        return job.apply(*plan);
     }
 
     Assembly job;
@@ -72,6 +82,32 @@ class RandomMachine {
     std::set<std::string> with_data; ///< instance-store disks, at the beginning
     std::string exchanged;           ///< this disk became another one ...
     std::size_t writes_before = 0;   ///< ... after so many writes
+    std::string stranger_on; ///< a stranger has written to this disk, which was not ours ...
+    std::size_t seen_after = SIZE_MAX; ///< ... and it was looked at again after so many writes
+
+    /// The plan is made. A stranger writes to a disk, when so many calls more have been made.
+    void a_stranger_comes() {
+        if (!chance(0.4) || permitted.empty()) return;
+        auto at = permitted.begin();
+        std::advance(at, number(0, static_cast<int>(permitted.size()) - 1));
+        const auto name = *at;
+        const bool signs = chance(0.5);
+        const int when = number(0, 12);
+        job.machine.meanwhile = [this, name, signs, n = when](const std::string& call) mutable {
+            if (!stranger_on.empty()) {
+                const bool looks = call == "content /dev/" + name || call == "wipe /dev/" + name;
+                if (looks) seen_after = std::min(seen_after, job.machine.writes.size());
+                return;
+            }
+            auto& disk = job.machine.disks.at(name);
+            if (n-- > 0 || !disk.pv.empty()) return;
+            stranger_on = name;
+            disk.content = {.ends = 4711};
+            if (signs) disk.content.signatures = {{"ext4", "filesystem", "payroll", "", 1080}};
+            if (call == "wipe /dev/" + name) seen_after = job.machine.writes.size();
+            if (call == "content /dev/" + name) seen_after = job.machine.writes.size();
+        };
+    }
 
   private:
     /// Types, and how many ephemeral disks without a model each has.
@@ -131,6 +167,10 @@ class RandomMachine {
         if (chance(0.05 * spice_)) job.machine.other_mounts.emplace_back(device, "/srv/" + name);
         if (chance(0.05 * spice_)) disk.holders = {"md0"};
         disk.claimed = chance(0.05 * spice_);
+        if (chance(0.08 * spice_)) {
+            disk.openers = {{.pid = 42, .program = "dd", .writes = chance(0.5)}};
+            held_ = true;
+        }
         if (chance(0.05 * spice_)) {
             const DeviceNumber part{device.major, device.minor + 1};
             job.machine.add_partition(name, name + (xen ? "1" : "p1"), part);
@@ -189,6 +229,9 @@ class RandomMachine {
             if (chance(0.3)) group.volumes[0].tags.emplace_back(unfinished_tag);
             if (chance(0.5)) {
                 group.volumes[0].minor = static_cast<unsigned>(job.machine.groups.size());
+                // Device-mapper then has its disks for itself.
+                for (const auto& name : free)
+                    job.machine.disks.at(name).claimed = false;
             }
         }
         if (chance(0.3)) add_owners_volumes(group);
@@ -257,6 +300,15 @@ class RandomMachine {
             return false;
         }
         const bool anything_goes = job.layout.on_foreign_data == ForeignData::wipe;
+        const bool nothing_on_it = disk.content.signatures.empty()
+                                       ? disk.content.zeroed || disk.content.lvm_remains
+                                       : disk.content.lvm_empty;
+        for (const auto& opener : disk.openers) {
+            const bool ours = std::ranges::any_of(job.machine.groups, [&](const auto& group) {
+                return group.uuid == disk.group && group.name == "muster";
+            });
+            if ((opener.writes || !nothing_on_it) && !ours) return false;
+        }
         for (const auto& group : job.machine.groups) {
             if (group.uuid == disk.group) return may_group_be_written(group, disk);
         }
@@ -373,6 +425,7 @@ class RandomMachine {
     double spice_;   ///< every other machine is nearly as it should be, so that something is made
     int store_ = 0;
     std::set<std::string> shifted_;
+    bool held_ = false; ///< some disk is, by a program
     std::set<std::string> swapped_;
     std::set<std::string> spoilt_;
     unsigned next_minor_ = 100;
@@ -432,6 +485,7 @@ void check_advice(const RandomMachine& machine, const Outcome& done) {
         }));
     }
 }
+unsigned strangers = 0; ///< whose write was there to be seen
 
 /// What became of a machine: "ready", "cut", or the reason.
 std::string try_machine(std::uint64_t seed, unsigned& kept, unsigned& replaced) {
@@ -441,7 +495,7 @@ std::string try_machine(std::uint64_t seed, unsigned& kept, unsigned& replaced) 
     const auto owners_before = all_owners_volumes(machine.job.machine);
     std::string end = "cut";
     try {
-        const auto done = machine.job.run();
+        const auto done = machine.run();
         REQUIRE(done.reason.empty() == done.message.empty());
         check_advice(machine, done);
         kept += done.reason == "assembly-failed" && !done.without_data;
@@ -454,8 +508,11 @@ std::string try_machine(std::uint64_t seed, unsigned& kept, unsigned& replaced) 
         INFO("wrote \"" << writes[i].what << "\" to " << writes[i].disk);
         REQUIRE(machine.permitted.contains(writes[i].disk));
         if (i >= machine.writes_before) REQUIRE(writes[i].disk != machine.exchanged);
+        if (i >= machine.seen_after) REQUIRE(writes[i].disk != machine.stranger_on);
     }
     check_volumes(machine.job.machine, finished_before);
+    if (!machine.stranger_on.empty() && machine.seen_after != SIZE_MAX) ++strangers;
+    machine.job.machine.meanwhile = {};
     if (end == "cut") { // the next boot
         machine.job.machine.reboot();
         static_cast<void>(machine.job.run());
@@ -478,8 +535,10 @@ TEST_CASE("safety: no write to any disk that is not positively ephemeral and per
     std::string text;
     for (const auto& [end, count] : ends)
         text += fmt::format(" {}: {};", end, count);
-    WARN(machines << " machines from seed " << first << ":" << text);
+    WARN(machines << " machines from seed " << first << ":" << text
+                  << " strangers' writes seen: " << strangers);
     if (machines == 1) return;
+    CHECK(strangers > 0);
     // The sample must hold what it is about.
     for (const char* end : {"assembled", "nothing to do", "cut", "ephemeral-foreign-data",
                             "layout-changed", "cannot-tell"})

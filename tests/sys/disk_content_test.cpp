@@ -87,6 +87,22 @@ TEST_CASE_METHOD(ContentFixture, "content: one byte at either end is not zero") 
     CHECK(content().signatures.empty());
 }
 
+TEST_CASE_METHOD(ContentFixture, "content: another byte, or another place, is another content") {
+    CHECK(content().ends == 0);
+    write(5000, "x");
+    const auto before = content();
+    CHECK(content() == before);
+    write(5000, "y");
+    CHECK(content() != before);
+    write(5000, std::string(1, '\0'));
+    write(MiB - 5000, "x");
+    CHECK(content() != before);
+    write(MiB - 5000, std::string(1, '\0'));
+    write(63 * MiB + 5000, "x"); // as far into its piece as the first
+    CHECK(content() != before);
+    CHECK(content().signatures == before.signatures);
+}
+
 TEST_CASE_METHOD(ContentFixture, "content: what lies between is not looked at") {
     write(MiB, "x");
     write(63 * MiB - 1, "x");

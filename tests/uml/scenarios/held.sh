@@ -41,7 +41,7 @@ mv /usr/sbin/lvm.real /usr/sbin/lvm
 check "the writer had written" test -e /run/written
 expect_equal "his 8 MiB are there, to the byte" "" "$(cmp -n $((8 << 20)) /run/payload /dev/loop1 2>&1)"
 expect_equal "the reason" ephemeral-foreign-data "$(reason)"
-expect_match "says what changed, and that nothing was written" "/dev/loop1 .*since the plan.*nothing was written" "$(message)"
+expect_match "says what changed, and that a label was wiped before" "/dev/loop1 has got data .*since the plan.*this step was not taken" "$(message)"
 expect_equal "recreate is not advised" false "$(query "$REPORT" 'it["recreate"]')"
 exit
 fi

@@ -86,7 +86,7 @@ void apply_plan(const World& world, const Config& config, const lvm::Plan& plan,
     for (const auto& [subject, reason, message] : plan.warnings) {
         auto warning = probes::failed("ephemeral", subject, reason, message);
         warning.gating = false;
-        progress.finding(std::move(warning));
+        progress.finding(warning);
     }
     if (!plan.refusals.empty()) return;
     if (plan.disks.empty()) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <optional>
 
 #include "lvm/active.h"
 #include "lvm/mount_points.h"
@@ -20,13 +21,14 @@ constexpr std::uint64_t volume_start = 1 << 20;
 std::expected<ActiveVolume, Failure> find_volume(const Machine& machine, const Plan& plan,
                                                  const std::string& volume) {
     const auto name = mapper_name(plan.group, volume);
-    auto active = find_active(machine, name);
-    if (!active) return std::unexpected(active.error());
-    if (!*active) {
+    auto read = find_active(machine, name);
+    if (!read) return std::unexpected(read.error());
+    std::optional<ActiveVolume>& active = *read;
+    if (!active) {
         return std::unexpected(Failure{
             "assembly-failed", fmt::format("device-mapper has no node for the volume {}", volume)});
     }
-    auto& node = active->value();
+    auto& node = *active;
     const bool on_our_disks =
         !node.disks.empty() && std::ranges::all_of(node.disks, [&](const std::string& disk) {
             return std::ranges::find(plan.disks, disk, &Disk::name) != plan.disks.end();
@@ -116,11 +118,13 @@ std::expected<void, Failure> read_back(const Machine& machine, const MountReques
                                                 "not list it",
                                                 request.source, request.target)});
     }
-    if (point->mounted->filesystem == request.filesystem) return {};
+    const std::optional<Mount>& mounted = point->mounted;
+    const auto filesystem = mounted ? mounted->filesystem : "";
+    if (filesystem == request.filesystem) return {};
     return std::unexpected(
         Failure{"mount-failed",
                 fmt::format("{} is mounted at {} as {}, the configuration wants {}", request.source,
-                            request.target, point->mounted->filesystem, request.filesystem)});
+                            request.target, filesystem, request.filesystem)});
 }
 
 } // namespace

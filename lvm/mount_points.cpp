@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <optional>
 
 #include "lvm/tool.h"
 
@@ -33,8 +34,9 @@ void look_at_points(const Machine& machine, Deadline deadline, Situation& situat
         if (ours != situation.active.end() && !in_force) {
             std::erase(ours->second.mounts, wanted.path);
         }
-        if (point->mounted && !in_force && !point->mounted->automount) {
-            situation.mounted_on[volume.mount] = point->mounted->source;
+        const std::optional<Mount>& other = point->mounted;
+        if (other && !in_force && !other->automount) {
+            situation.mounted_on[volume.mount] = other->source;
         }
     }
 }

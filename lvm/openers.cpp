@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
+#include <optional>
 
 namespace muster::lvm {
 namespace {
@@ -39,10 +40,11 @@ std::expected<Numbers, Failure> numbers_of(const Files& files, const std::vector
         numbers.all.push_back({disk.major, disk.minor});
         numbers.disk_of.push_back(&disk);
         for (const auto& partition : disk.partitions) {
-            const auto number = partition_number(files, disk, partition);
-            if (!number) return std::unexpected(number.error());
-            if (!*number) continue;
-            numbers.all.push_back(**number);
+            const auto read = partition_number(files, disk, partition);
+            if (!read) return std::unexpected(read.error());
+            const std::optional<DeviceNumber>& number = *read; // none: it has gone
+            if (!number) continue;
+            numbers.all.push_back(*number);
             numbers.disk_of.push_back(&disk);
         }
     }

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
+#include <optional>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -73,9 +74,10 @@ bool is_on(const Mount& mount, dev_t device) {
 /// Whether the mount point leads to the mounted device now; `folder` is that mount's root then.
 Result<bool> leads_to(const FoundFolder& found, dev_t device) {
     if (!found.folder) return false;
-    const auto mounted = mounted_at(found.folder);
-    if (!mounted) return fail(mounted.error());
-    return *mounted && is_on(**mounted, device);
+    const auto read = mounted_at(found.folder);
+    if (!read) return fail(read.error());
+    const std::optional<Mount>& mounted = *read;
+    return mounted && is_on(*mounted, device);
 }
 
 /// Sets owner and mode of the mounted root.
@@ -166,16 +168,17 @@ Result<void> mount_and_own(const MountRequest& request) {
     if (!target) {
         return blame_target(request, target.error());
     }
-    const auto before = mounted_at(target->folder);
-    if (!before) {
-        return blame_target(request, before.error());
+    const auto read = mounted_at(target->folder);
+    if (!read) {
+        return blame_target(request, read.error());
     }
-    if (*before && is_on(**before, source.st_rdev)) { // fstab was quicker
+    const std::optional<Mount>& before = *read;
+    if (before && is_on(*before, source.st_rdev)) { // fstab was quicker
         return own_root(request, target->folder, *owner);
     }
-    if (*before && !(*before)->automount) {
+    if (before && !before->automount) {
         return fail(Errc::conflict,
-                    (*before)->source + " is mounted at " + request.target + " already");
+                    before->source + " is mounted at " + request.target + " already");
     }
     const auto options = parse_options(request.options);
     // By the open folder, not by its name: that could be something else by now.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -83,12 +84,13 @@ Result<Json> do_mount_point(const Json& argument) {
     if (!found->folder) {
         return answer;
     }
-    const auto mounted = mounted_at(found->folder);
-    if (!mounted) {
-        return fail(mounted.error());
+    const auto read = mounted_at(found->folder);
+    if (!read) {
+        return fail(read.error());
     }
-    if (*mounted) { // its files are not what a mount of ours hides
-        const auto& at = **mounted;
+    const std::optional<Mount>& mounted = *read;
+    if (mounted) { // its files are not what a mount of ours hides
+        const auto& at = *mounted;
         answer["mounted"] = Json{at.id,         at.major,  at.minor,     at.root,     at.target,
                                  at.filesystem, at.source, at.read_only, at.automount};
         return answer;

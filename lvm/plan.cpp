@@ -178,21 +178,23 @@ class Planner {
                                what, extended->node));
             return;
         }
+        const bool rebuilds = now_.layout.on_partial == PartialGroup::rebuild && !now_.may_be_late;
+        // Before what can't be told of other disks: a new machine would lose his volume, too.
+        if (const auto* owners = owners_volume(group); rebuilds && owners != nullptr) {
+            refuse(group.name, "ephemeral-foreign-data",
+                   fmt::format("{}, and its volume {} is not muster's: the group is not given up "
+                               "with it; `lvremove {}/{}` if nothing on it is needed",
+                               what, owners->name, group.name, owners->name));
+            return;
+        }
         const auto* mounted = mounted_volume(group);
-        if (now_.may_be_late || now_.layout.on_partial != PartialGroup::rebuild || !only_missing ||
-            mounted != nullptr || group.exported || now_.elsewhere_unknown) {
+        if (!rebuilds || !only_missing || mounted != nullptr || group.exported ||
+            now_.elsewhere_unknown) {
             plan_.wait_for_more = now_.may_be_late && missing > 0;
             refuse(group.name, "ephemeral-missing",
                    mounted != nullptr ? fmt::format("{}, and {} is mounted at {}", what,
                                                     mounted->node, mounted->mounts.front())
                                       : what);
-            return;
-        }
-        if (const auto* owners = owners_volume(group); owners != nullptr) {
-            refuse(group.name, "ephemeral-foreign-data",
-                   fmt::format("{}, and its volume {} is not muster's: the group is not given up "
-                               "with it; `lvremove {}/{}` if nothing on it is needed",
-                               what, owners->name, group.name, owners->name));
             return;
         }
         RemoveGroup remove{.why = fmt::format("{} (ephemeral.on_partial is \"rebuild\")", what)};

@@ -434,6 +434,8 @@ TEST_CASE("plan: a group with a disk missing is rebuilt where the configuration 
         group.logical.back().tags = {"theirs"};
         CHECK(builder.refusal().reason == "ephemeral-foreign-data");
         CHECK_THAT(builder.refusal().message, Contains("its volume theirs is not muster's"));
+        builder.now.elsewhere_unknown = true; // nor is a new machine advised then
+        CHECK(builder.refusal().reason == "ephemeral-foreign-data");
     }
     SECTION("not where somebody took it away") {
         group.exported = true;

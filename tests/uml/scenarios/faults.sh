@@ -73,8 +73,8 @@ for mode in ${modes//+/ }; do
         case ${called:+$mode} in
         "") expected=ready ;;
         hang) expected=ephemeral-stuck ;;
-        # What a program that has done its work prints is of no matter.
-        garbage) expected=ready ;;
+        # What a program that has done its work prints is of no matter, but for what is asked for its answer.
+        garbage) expected=$([[ $what == *fullreport ]] && echo assembly-failed || echo ready) ;;
         # LVM's version is asked again where that went wrong while the metadata were being confirmed.
         *) expected=$([[ $what == *version ]] && echo ready || echo assembly-failed) ;;
         esac

@@ -17,7 +17,7 @@ namespace muster {
 
 namespace {
 
-constexpr std::size_t most_openers = 16;
+constexpr std::ptrdiff_t most_of_device = 8;
 
 struct CloseDirectory {
     void operator()(DIR* directory) const { ::closedir(directory); }
@@ -51,8 +51,9 @@ const char* next_number(DIR* directory) {
     }
 }
 
-bool is_forbidden(int error) {
-    return error == EACCES || error == EPERM;
+/// A process that has ended, or a descriptor that was closed, since it was listed.
+bool has_gone(int error) {
+    return error == ENOENT || error == ESRCH;
 }
 
 std::string program_name(const std::string& process) {
@@ -71,7 +72,7 @@ class Search {
     void look_at_process(const std::string& process, std::string_view pid) {
         const auto descriptors = open_directory(process + "/fd");
         if (!descriptors) {
-            result_.unseen += is_forbidden(errno) ? 1 : 0; // else it has ended
+            result_.unseen += has_gone(errno) ? 0 : 1;
             return;
         }
         while (const char* descriptor = next_number(descriptors.get())) {
@@ -80,28 +81,31 @@ class Search {
                 return;
             }
         }
-        result_.unseen += is_forbidden(errno) ? 1 : 0;
+        result_.unseen += errno == 0 || has_gone(errno) ? 0 : 1;
     }
 
     Openers result() { return std::move(result_); }
 
   private:
-    /// False where the kernel does not let us see it.
+    /// False where that can't be seen.
     bool look_at(int directory, const char* descriptor, const std::string& process,
                  std::string_view pid) {
         std::array<char, 16> path{};
         const auto length = ::readlinkat(directory, descriptor, path.data(), path.size());
         if (length < 0) {
-            return !is_forbidden(errno); // closed meanwhile
+            return has_gone(errno);
         }
-        // "socket:[1234]" is no file.
+        // Sockets and pipes have no path: "socket:[1234]".
         const std::string_view begin(path.data(), static_cast<std::size_t>(length));
         if (!begin.starts_with(only_dev_ ? "/dev/" : "/")) {
             return true;
         }
         struct statx status{};
-        if (::statx(directory, descriptor, AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0 ||
-            !S_ISBLK(status.stx_mode)) {
+        if (::statx(directory, descriptor, AT_STATX_DONT_SYNC, STATX_TYPE, &status) != 0) {
+            // Another error is that of the file's own filesystem (ESTALE): it is no node in /dev.
+            return errno != EPERM && errno != EACCES && errno != ENOSYS;
+        }
+        if (!S_ISBLK(status.stx_mode)) {
             return true;
         }
         const DeviceNumber number{status.stx_rdev_major, status.stx_rdev_minor};
@@ -122,18 +126,8 @@ class Search {
              std::string_view pid) {
         Opener opener{.device = number, .writes = writes};
         std::from_chars(pid.data(), pid.data() + pid.size(), opener.pid);
-        const auto same = std::ranges::find_if(result_.found, [&](const Opener& one) {
-            return one.pid == opener.pid && one.device == number;
-        });
-        if (same != result_.found.end()) {
-            same->writes = same->writes || writes;
-            return;
-        }
-        if (result_.found.size() >= most_openers) {
-            return;
-        }
         opener.program = program_name(process);
-        result_.found.push_back(std::move(opener));
+        keep_opener(result_.found, std::move(opener));
     }
 
     const std::vector<DeviceNumber>& devices_;
@@ -142,6 +136,25 @@ class Search {
 };
 
 } // namespace
+
+void keep_opener(std::vector<Opener>& found, Opener opener) {
+    const auto same = std::ranges::find_if(found, [&](const Opener& one) {
+        return one.pid == opener.pid && one.device == opener.device;
+    });
+    if (same != found.end()) {
+        same->writes = same->writes || opener.writes;
+        return;
+    }
+    if (std::ranges::count(found, opener.device, &Opener::device) < most_of_device) {
+        found.push_back(std::move(opener));
+        return;
+    }
+    const auto reader = std::ranges::find_if(
+        found, [&](const Opener& one) { return one.device == opener.device && !one.writes; });
+    if (opener.writes && reader != found.end()) {
+        *reader = std::move(opener);
+    }
+}
 
 Result<Openers> find_openers(const std::string& proc, const std::vector<DeviceNumber>& devices,
                              bool only_dev) {

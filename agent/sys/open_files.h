@@ -14,4 +14,8 @@ namespace muster {
 [[nodiscard]] Result<Openers> find_openers(const std::string& proc,
                                            const std::vector<DeviceNumber>& devices, bool only_dev);
 
+/// Of each device the first eight are kept; one that writes takes the place of one that only reads,
+/// so that many readers hide no writer.
+void keep_opener(std::vector<Opener>& found, Opener opener);
+
 } // namespace muster

@@ -78,14 +78,40 @@ TEST_CASE("open files: where a filesystem hangs, nodes in /dev alone") {
     CHECK(proc.find(true).only_dev);
 }
 
-TEST_CASE("open files: no more than sixteen are told") {
+TEST_CASE("open files: no more than eight of a device are told") {
     if (!may_make_nodes()) return;
     const Proc proc;
     for (int pid = 100; pid < 120; ++pid) {
         proc.process(pid, "dd");
         proc.open(pid, 3, proc.temp.path / "disk");
     }
-    CHECK(proc.find().found.size() == 16);
+    CHECK(proc.find().found.size() == 8);
+}
+
+TEST_CASE("open files: many readers hide no writer, and no other device") {
+    std::vector<Opener> found;
+    for (int pid = 100; pid < 120; ++pid) {
+        for (unsigned minor = 0; minor < 24; ++minor)
+            keep_opener(found, {.device = {259, minor}, .pid = pid});
+    }
+    CHECK(found.size() == 24UL * 8);
+    keep_opener(found, {.device = {259, 30}, .pid = 1});
+    CHECK(found.back().device == DeviceNumber{259, 30});
+    keep_opener(found, {.device = {259, 7}, .pid = 2, .writes = true});
+    const auto writer = std::ranges::find(found, true, &Opener::writes);
+    REQUIRE(writer != found.end());
+    CHECK(writer->device == DeviceNumber{259, 7});
+    CHECK(found.size() == 24UL * 8 + 1);
+}
+
+TEST_CASE("open files: a process that can't be looked into is counted, one that has ended is not") {
+    if (!may_make_nodes()) return;
+    const Proc proc;
+    fs::create_directories(proc.temp.path / "proc/44"); // it has no fd: it has ended
+    CHECK(proc.find().unseen == 0);
+    fs::create_directories(proc.temp.path / "proc/45");
+    fs::create_symlink("fd", proc.temp.path / "proc/45/fd"); // ELOOP
+    CHECK(proc.find().unseen == 1);
 }
 
 TEST_CASE("open files: the kernel's own /proc, and what a descriptor was opened for") {

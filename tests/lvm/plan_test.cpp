@@ -6,20 +6,6 @@ using Catch::Contains;
 using Catch::EndsWith;
 using Lines = std::vector<std::string>;
 
-namespace {
-
-const DiskContent xfs{.signatures = {signature("xfs")}};
-
-template <class T>
-const T& step(const Plan& plan, std::size_t n) {
-    REQUIRE(n < plan.steps.size());
-    const auto* found = std::get_if<T>(&plan.steps[n]);
-    REQUIRE(found != nullptr);
-    return *found;
-}
-
-} // namespace
-
 TEST_CASE("plan: blank disks become a group, a volume, a filesystem and a mount") {
     Builder builder;
     builder.disks(2);
@@ -82,135 +68,6 @@ TEST_CASE("plan: a finished machine plans nothing") {
     CHECK(builder.plan().disks.size() == 2); // for the report
 }
 
-TEST_CASE("plan: ours, after a reboot: activate, look, mount") {
-    Builder builder;
-    builder.labelled(2).group();
-    builder.volume("scratch", 2);
-    CHECK(builder.steps() == Lines{"activate the volume group muster",
-                                   "check that scratch carries xfs",
-                                   "mount scratch at /mnt/scratch"});
-    CHECK(step<ActivateGroup>(builder.plan(), 0).volumes == Lines{"scratch"});
-}
-
-TEST_CASE("plan: ours, half made") {
-    Builder builder;
-    builder.labelled(2).group();
-    SECTION("no volume yet") {
-        CHECK(builder.steps() == Lines{"create the volume scratch of 100%FREE in muster, striped "
-                                       "over 2 disks by 256 KiB",
-                                       "make xfs on scratch", "mark scratch as finished",
-                                       "mount scratch at /mnt/scratch"});
-    }
-    SECTION("not mounted") {
-        builder.volume();
-        builder.active(xfs, {"/elsewhere"});
-        CHECK(builder.steps() == Lines{"mount scratch at /mnt/scratch"});
-    }
-    SECTION("a volume of the layout is new, another is inactive") {
-        builder.volume();
-        builder.now.layout.volumes.push_back({.name = "new", .mount = "/new"});
-        const auto steps = builder.steps();
-        REQUIRE(steps.size() == 7);
-        CHECK(steps[0] == "activate the volume group muster");
-        CHECK(steps[2] == "create the volume new of 100%FREE in muster, striped over 2 disks by "
-                          "256 KiB");
-        CHECK(step<ActivateGroup>(builder.plan(), 0).volumes == Lines{"scratch"});
-    }
-}
-
-TEST_CASE("plan: a volume without a filesystem is only activated") {
-    Builder builder;
-    builder.labelled(1).group();
-    builder.volume();
-    builder.layout().filesystem = Filesystem::none;
-    CHECK(builder.steps() == Lines{"activate the volume group muster"});
-    builder.active({});
-    CHECK(builder.steps() == Lines{});
-}
-
-TEST_CASE("plan: an unfinished volume is made anew, whatever lies on it") {
-    const Lines anew{"remove the volume scratch from muster: it was never finished",
-                     "create the volume scratch of 100%FREE in muster, striped over 2 disks by "
-                     "256 KiB",
-                     "make xfs on scratch", "mark scratch as finished",
-                     "mount scratch at /mnt/scratch"};
-    Builder builder;
-    builder.labelled(2).group();
-    for (const auto made_for : {Filesystem::xfs, Filesystem::ext4, Filesystem::none}) {
-        builder.now.lvm.groups.back().logical.clear();
-        builder.volume("scratch", 1, made_for).unfinished();
-        CHECK(builder.steps() == anew);
-    }
-    SECTION("active") {
-        auto& volume = builder.active({.zeroed = true});
-        for (const auto& content :
-             {DiskContent{}, xfs, DiskContent{.signatures = {signature("swap")}}}) {
-            volume.content = content;
-            CHECK(builder.steps() == anew);
-        }
-    }
-    SECTION("but not while it is mounted") {
-        builder.active(xfs, {"/srv"});
-        CHECK(builder.refusal().reason == "mount-failed");
-        CHECK_THAT(builder.refusal().message, Contains("is mounted at /srv"));
-    }
-    SECTION("a finished one beside it stays") {
-        builder.volume("kept").now.layout.volumes.push_back({.name = "kept", .mount = "/kept"});
-        const auto steps = builder.steps();
-        REQUIRE(steps.size() == 8);
-        CHECK(steps[0] == anew[0]);
-        CHECK(steps[1] == "activate the volume group muster");
-        CHECK(step<ActivateGroup>(builder.plan(), 1).volumes == Lines{"kept"});
-        CHECK(steps[4] == "check that kept carries xfs");
-        CHECK(steps[5] == "mark scratch as finished");
-    }
-    SECTION("one that the configuration does not have stays, too") {
-        builder.layout().name = "other";
-        CHECK(builder.steps()[0] == "create the volume other of 100%FREE in muster, striped over "
-                                    "2 disks by 256 KiB");
-    }
-}
-
-TEST_CASE("plan: a finished volume without its filesystem: nothing is formatted over it") {
-    struct Row {
-        DiskContent content;
-        const char* reason;
-        const char* says;
-    };
-    for (const auto made_for : {Filesystem::xfs, Filesystem::none}) {
-        for (const auto& [content, reason, says] :
-             {Row{{.signatures = {signature("ext4", "data", 1080)}},
-                  "mount-failed",
-                  "ext4 \"data\" at offset 1080"},
-              Row{{.signatures = {signature("swap")}}, "mount-failed", "swap"},
-              Row{{.signatures = {signature("xfs", "", 4096)}}, "mount-failed", "xfs at offset"},
-              Row{{.zeroed = true}, "assembly-failed", "no filesystem"},
-              Row{{}, "assembly-failed", "no filesystem"}}) {
-            Builder builder;
-            builder.labelled(2).group();
-            builder.volume("scratch", 2, made_for);
-            builder.active(content);
-            const auto refusal = builder.refusal();
-            CHECK(refusal.subject == "scratch");
-            CHECK(refusal.reason == reason);
-            CHECK_THAT(refusal.message, Contains(says) && Contains("wants xfs") &&
-                                            Contains("`lvremove muster/scratch`"));
-        }
-    }
-}
-
-TEST_CASE("plan: the filesystem where it belongs suffices, whatever stands beside it") {
-    Builder builder;
-    builder.labelled(2).group();
-    builder.volume();
-    const Signature md{"linux_raid_member", "raid", "", "", 1000 << 20};
-    auto& volume = builder.active({.signatures = {md, signature("xfs")}});
-    CHECK(builder.steps() == Lines{"mount scratch at /mnt/scratch"});
-    builder.layout().filesystem = Filesystem::ext4;
-    volume.content = {.signatures = {signature("ext4", "", 1080), md}};
-    CHECK(builder.steps() == Lines{"mount scratch at /mnt/scratch"});
-}
-
 TEST_CASE("plan: a disk of the group is missing") {
     Builder builder;
     builder.labelled(2);
@@ -260,7 +117,7 @@ TEST_CASE("plan: a spare blank disk beside a whole group is noted and left alone
 TEST_CASE("plan: the device-mapper name is taken by somebody else") {
     Builder builder;
     builder.disks(2);
-    auto& active = builder.active(xfs);
+    auto& active = builder.active(carries_xfs);
     active.disks = {"xvdz"};
     CHECK(builder.refusal().subject == "muster-scratch");
     CHECK(builder.refusal().reason == "ephemeral-foreign-data");
@@ -309,7 +166,7 @@ TEST_CASE("plan: a volume whose disks were taken from under it is told as that")
     }
     SECTION("its group is not there any more") {
         builder.disks(2);
-        builder.active(xfs, {"/mnt/scratch"});
+        builder.active(carries_xfs, {"/mnt/scratch"});
     }
     CHECK(builder.refusal().subject == "muster-scratch");
     CHECK(builder.refusal().reason == "ephemeral-io-error");
@@ -320,66 +177,6 @@ TEST_CASE("plan: a volume whose disks were taken from under it is told as that")
     builder.now.active.at("muster-scratch").mounts = {};
     CHECK(builder.refusal().reason == "assembly-failed");
     CHECK_THAT(builder.refusal().message, Contains("on nothing"));
-}
-
-TEST_CASE("plan: the mount point is taken") {
-    Builder builder;
-    SECTION("before anything is made") {
-        builder.disks(2);
-    }
-    SECTION("and ours is not mounted") {
-        builder.labelled(2).group();
-        builder.volume();
-        builder.active(xfs);
-    }
-    SECTION("over ours, which is out of sight now") {
-        builder.finished();
-    }
-    builder.now.mounted_on["/mnt/scratch"] = "tmpfs";
-    const auto refusal = builder.refusal();
-    CHECK(refusal.subject == "/mnt/scratch");
-    CHECK(refusal.reason == "mount-failed");
-    CHECK_THAT(refusal.message, Contains("tmpfs is mounted at /mnt/scratch already"));
-}
-
-TEST_CASE("plan: a mount point behind a link") {
-    Builder builder;
-    builder.labelled(2).group();
-    builder.volume();
-    builder.active(xfs, {"/var/mnt/scratch"});
-    builder.now.points["/mnt/scratch"] = {.path = "/var/mnt/scratch", .problem = "", .entries = {}};
-    CHECK(builder.steps().empty());
-    builder.now.points["/mnt/scratch"].path = "/srv/scratch"; // the link is another one now
-    CHECK(builder.steps() == Lines{"mount scratch at /mnt/scratch"});
-}
-
-TEST_CASE("plan: a mount point that can't be told where it leads") {
-    Builder builder;
-    SECTION("before anything is made") {
-        builder.disks(2);
-    }
-    SECTION("though all else is done") {
-        builder.finished();
-    }
-    builder.now.points["/mnt/scratch"] = {
-        .path = "/mnt/scratch", .problem = "/mnt is a link", .entries = {}};
-    const auto refusal = builder.refusal();
-    CHECK(refusal.subject == "/mnt/scratch");
-    CHECK(refusal.reason == "mount-failed");
-    CHECK(refusal.message == "/mnt is a link");
-}
-
-TEST_CASE("plan: what a mount hides is told, and is no obstacle") {
-    Builder builder;
-    builder.disks(2);
-    builder.now.points["/mnt/scratch"] = {
-        .path = "/mnt/scratch", .problem = "", .entries = {"a", "b"}};
-    CHECK(builder.steps().size() == 5);
-    const auto plan = builder.plan();
-    REQUIRE(plan.warnings.size() == 1);
-    CHECK(plan.warnings[0].message ==
-          "/mnt/scratch is not empty: the mount hides what is there (a, b)");
-    CHECK(plan.notes == Lines{plan.warnings[0].message});
 }
 
 TEST_CASE("plan: a disk of the group is missing, and may only be late") {
@@ -424,7 +221,7 @@ TEST_CASE("plan: a group with a disk missing is rebuilt where the configuration 
                                     Contains("--yes -- muster") && !Contains("nvme3n1"));
     }
     SECTION("not while one of its volumes is mounted") {
-        builder.active(xfs, {"/srv"});
+        builder.active(carries_xfs, {"/srv"});
         CHECK(builder.refusal().reason == "ephemeral-missing");
         CHECK_THAT(builder.refusal().message, Contains("/dev/dm-0 is mounted at /srv"));
     }
@@ -488,7 +285,7 @@ TEST_CASE("plan: the group's name is taken where LVM is not let look") {
         CHECK_THAT(builder.refusal().message, Contains("`rm -r /dev/muster`"));
     }
     SECTION("by a node whose group is gone") {
-        builder.active(xfs).disks = {"nvme1n1", "nvme2n1"};
+        builder.active(carries_xfs).disks = {"nvme1n1", "nvme2n1"};
         for (auto& candidate : builder.now.candidates)
             candidate.disk.holders = {"dm-0"};
         builder.now.group_folder = true; // its links: said once

@@ -21,6 +21,17 @@ inline std::string uuid_of(const std::string& group) {
     return fmt::format("{:0<6}-0000-0000-0000-0000-0000-000000", group.substr(0, 6));
 }
 
+inline const DiskContent carries_xfs{.signatures = {signature("xfs")}};
+
+/// The plan's step of that number, which is of that kind.
+template <class T>
+const T& step(const Plan& plan, std::size_t n) {
+    REQUIRE(n < plan.steps.size());
+    const auto* found = std::get_if<T>(&plan.steps[n]);
+    REQUIRE(found != nullptr);
+    return *found;
+}
+
 struct Builder {
     Situation now{.instance_id = us, .layout = {.volumes = {VolumeLayout{.name = "scratch"}}}};
 

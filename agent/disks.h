@@ -51,7 +51,8 @@ class DiskWait {
     [[nodiscard]] Result<Seen> look();
     [[nodiscard]] std::size_t needed(const Seen& seen) const;
     [[nodiscard]] bool is_whole(const Seen& seen) const;
-    [[nodiscard]] bool is_more(const Seen& seen) const; ///< than exactly so many, as expected
+    /// `expect` is an exact number, and there are more disks.
+    [[nodiscard]] bool is_more(const Seen& seen) const;
     [[nodiscard]] bool too_many(const Seen& seen);
     void report_not_whole(const Seen& seen);
     void note(const Seen& seen);

@@ -83,8 +83,7 @@ void Record::add(const Json& event) try {
 }
 
 std::string encoded(const Json& event, std::size_t most) {
-    const auto dump = [](const Json& json) { return to_text(json); };
-    auto text = dump(event);
+    auto text = to_text(event);
     if (text.size() <= most) return text;
     auto kept = event;
     if (event.value("event", "") == "finding") {
@@ -93,13 +92,13 @@ std::string encoded(const Json& event, std::size_t most) {
         // A byte may take six of them ("\u0001").
         auto& message = finding["message"].get_ref<std::string&>();
         message = message.substr(0, most / 8);
-        text = dump(kept);
+        text = to_text(kept);
         if (text.size() <= most) return text;
     }
     auto lost = probes::failed("agent", "boot job", "internal",
                                "something was found that is too long to be told");
     lost.gating = event.value("event", "") == "finding";
-    return dump({{"event", "finding"}, {"finding", lost}, {"at", event.value("at", 0.0)}});
+    return to_text(Json{{"event", "finding"}, {"finding", lost}, {"at", event.value("at", 0.0)}});
 }
 
 void Progress::emit(Json event) {

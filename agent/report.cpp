@@ -79,11 +79,6 @@ void shorten(OrderedJson& text, std::size_t most) {
     if (bytes.size() > most) bytes = bytes.substr(0, most) + "...";
 }
 
-std::string dump(const OrderedJson& report) {
-    // Names and messages hold what devices and servers say: bytes that are no UTF-8 are replaced.
-    return to_text(report);
-}
-
 } // namespace
 
 OrderedJson in_progress_report(const ReportHead& head, const Record& record, WallTime verdict_by) {
@@ -139,12 +134,12 @@ OrderedJson test_report(const ReportHead& head, const Record& record) {
 }
 
 std::string serialized(OrderedJson report) {
-    std::string text = dump(report);
+    std::string text = to_text(report);
     if (text.size() <= max_report) return text;
     report["truncated"] = true;
     for (auto& finding : report["findings"])
         finding.erase("evidence");
-    text = dump(report);
+    text = to_text(report);
     if (text.size() <= max_report) return text;
     OrderedJson kept = OrderedJson::array();
     for (auto& finding : report["findings"]) {
@@ -158,11 +153,11 @@ std::string serialized(OrderedJson report) {
     report["storage"] = OrderedJson::object();
     report["waits"] = OrderedJson::array();
     if (report.contains("reason")) shorten(report["reason"]["message"], 2000);
-    text = dump(report);
+    text = to_text(report);
     // A byte may take six of them ("\u0001").
     while (text.size() > max_report && !report["findings"].empty()) {
         report["findings"].erase(report["findings"].size() - 1);
-        text = dump(report);
+        text = to_text(report);
     }
     return text;
 }

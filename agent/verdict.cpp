@@ -45,41 +45,31 @@ constexpr std::array reasons = {
 
 constexpr std::string_view data_at_stake = "ephemeral-foreign-data";
 
-/// What is known of the disks decides on some of the reasons.
-class Judge {
-  public:
-    explicit Judge(bool without_data) : without_data_(without_data) {}
+Verdict failed(std::string_view code, std::string message, bool without_data) {
+    return {.ready = false,
+            .recreate = advises_recreation(code, without_data),
+            .code = std::string(code),
+            .message = std::move(message)};
+}
 
-    [[nodiscard]] Verdict failed(std::string_view code, std::string message) const {
-        return {.ready = false,
-                .recreate = advises_recreation(code, without_data_),
-                .code = std::string(code),
-                .message = std::move(message)};
+Verdict of_failures(const std::vector<const Finding*>& failures, bool without_data) {
+    const auto recreates = [&](const Finding* finding) {
+        return finding->recreate || advises_recreation(finding->code, without_data);
+    };
+    const auto is_data = [](const Finding* finding) { return finding->code == data_at_stake; };
+    // The reason named is the one that the advice rests on; a root that hangs explains the rest.
+    const auto is_root = [](const Finding* finding) { return finding->code == "root-stuck"; };
+    if (const auto data = std::ranges::find_if(failures, is_data); data != failures.end()) {
+        return failed((*data)->code, (*data)->message, without_data);
     }
-
-    [[nodiscard]] Verdict of_failures(const std::vector<const Finding*>& failures) const {
-        const auto recreates = [this](const Finding* finding) {
-            return finding->recreate || advises_recreation(finding->code, without_data_);
-        };
-        const auto is_data = [](const Finding* finding) { return finding->code == data_at_stake; };
-        // The reason named is the one that the advice rests on; a root that hangs explains the
-        // rest.
-        const auto is_root = [](const Finding* finding) { return finding->code == "root-stuck"; };
-        if (const auto data = std::ranges::find_if(failures, is_data); data != failures.end()) {
-            return failed((*data)->code, (*data)->message);
-        }
-        auto found = std::ranges::find_if(failures, is_root);
-        if (found == failures.end()) found = std::ranges::find_if(failures, recreates);
-        const bool recreate = found != failures.end();
-        const auto* reason = recreate ? *found : failures.front();
-        auto verdict = failed(reason->code, reason->message);
-        verdict.recreate = recreate;
-        return verdict;
-    }
-
-  private:
-    bool without_data_;
-};
+    auto found = std::ranges::find_if(failures, is_root);
+    if (found == failures.end()) found = std::ranges::find_if(failures, recreates);
+    const bool recreate = found != failures.end();
+    const auto* reason = recreate ? *found : failures.front();
+    auto verdict = failed(reason->code, reason->message, without_data);
+    verdict.recreate = recreate;
+    return verdict;
+}
 
 } // namespace
 
@@ -95,9 +85,11 @@ bool advises_recreation(std::string_view code, bool without_data) {
 }
 
 Verdict decide(const std::vector<Finding>& findings, Ending ending, bool without_data) {
-    const Judge judge(without_data);
+    const auto failed_for = [&](std::string_view code, std::string message) {
+        return failed(code, std::move(message), without_data);
+    };
     // Whoever stops us has their reasons, and they are not the machine's.
-    if (ending == Ending::interrupted) return judge.failed("interrupted", "stopped before the end");
+    if (ending == Ending::interrupted) return failed_for("interrupted", "stopped before the end");
 
     std::vector<const Finding*> failures;
     std::vector<const Finding*> unknowns;
@@ -105,12 +97,12 @@ Verdict decide(const std::vector<Finding>& findings, Ending ending, bool without
         if (!finding.gating || finding.status == Status::pass) continue;
         (finding.status == Status::fail ? failures : unknowns).push_back(&finding);
     }
-    if (!failures.empty()) return judge.of_failures(failures);
+    if (!failures.empty()) return of_failures(failures, without_data);
     if (ending == Ending::deadline) {
-        return judge.failed("deadline-exceeded", "the boot job was not done within its deadline");
+        return failed_for("deadline-exceeded", "the boot job was not done within its deadline");
     }
-    if (ending == Ending::died) return judge.failed("internal", "the boot job died before its end");
-    if (!unknowns.empty()) return judge.failed("cannot-tell", unknowns.front()->message);
+    if (ending == Ending::died) return failed_for("internal", "the boot job died before its end");
+    if (!unknowns.empty()) return failed_for("cannot-tell", unknowns.front()->message);
     return {.ready = true, .recreate = false, .code = "", .message = ""};
 }
 

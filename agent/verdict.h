@@ -25,15 +25,15 @@ struct Verdict {
 };
 
 /// Fail beats unknown, and any gating one of them beats ready. Recreating is advised where any
-/// failure calls for it, by its code or of its own (a check's), but never where somebody's data
-/// stands on the disks: it would be lost. The reason named is the one that the advice rests on.
+/// failure calls for it, by its code or of its own (a check's), but never where foreign data
+/// stand on the disks: they would be lost. The reason named is the one that the advice rests on.
 /// `without_data`: of Record.
 [[nodiscard]] Verdict decide(const std::vector<probes::Finding>& findings, Ending ending,
                              bool without_data);
 
 /// The advice that belongs to a reason code (design.md part A). What failed to assemble, or could
 /// not be told, says nothing of what is on the disks: these codes advise to recreate only
-/// `without_data`. An unknown code is a mistake of ours and condemns nobody.
+/// `without_data`. An unknown code is a mistake of ours: no advice to recreate.
 [[nodiscard]] bool advises_recreation(std::string_view code, bool without_data);
 
 /// True where the code is one of the interface's.

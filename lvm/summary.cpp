@@ -73,7 +73,7 @@ std::string summary(std::string_view text) {
     // A report and the console are for people; what stands on a disk may be in what LVM says.
     std::ranges::replace_if(told, [](unsigned char c) { return c < ' ' || c == 0x7f; }, '?');
     if (told.size() > most_bytes) told = told.substr(0, most_bytes) + "...";
-    return told.empty() ? "it said nothing" : told;
+    return told.empty() ? "it did not say why" : told;
 }
 
 } // namespace muster::lvm

@@ -81,18 +81,26 @@ nodes_elsewhere(const Files& files, const std::vector<Disk>& others, const std::
     return nodes;
 }
 
+struct Elsewhere {
+    std::vector<GroupElsewhere> groups;
+    std::vector<std::string> unknown; ///< what could not be read, for a person
+};
+
 /// --devices hides the groups on other disks from LVM, so their labels are read here. Their disks
 /// are not what this is about: one that can't be read is a note.
-void look_elsewhere(const Machine& machine, const std::vector<Disk>& others, Deadline deadline,
-                    Situation& situation) {
+Elsewhere look_elsewhere(const Machine& machine, const std::vector<Disk>& others,
+                         const std::string& group, Deadline deadline) {
+    Elsewhere elsewhere;
     const auto unknown = [&](const std::string& what, const Error& error) {
-        situation.elsewhere_unknown = true;
-        situation.notes.push_back(
-            fmt::format("whether {} has a volume group called {} can't be told: {}", what,
-                        situation.layout.volume_group, error.message));
+        elsewhere.unknown.push_back(fmt::format("cannot determine whether {} has a volume group "
+                                                "called {}: {}",
+                                                what, group, error.message));
     };
-    const auto nodes = nodes_elsewhere(machine.files, others, situation.layout.volume_group);
-    if (!nodes) return unknown("another disk", nodes.error());
+    const auto nodes = nodes_elsewhere(machine.files, others, group);
+    if (!nodes) {
+        unknown("another disk", nodes.error());
+        return elsewhere;
+    }
     const auto groups = side_by_side(machine.clock, "look", *nodes, [&](const std::string& node) {
         return machine.kernel.volume_group(node, deadline.clipped(machine.clock, elsewhere_limit));
     });
@@ -100,9 +108,10 @@ void look_elsewhere(const Machine& machine, const std::vector<Disk>& others, Dea
         if (!groups[i]) {
             unknown((*nodes)[i], groups[i].error());
         } else if (!groups[i]->empty()) {
-            situation.elsewhere.push_back({(*nodes)[i], *groups[i]});
+            elsewhere.groups.push_back({(*nodes)[i], *groups[i]});
         }
     }
+    return elsewhere;
 }
 
 /// What is on an owner's own volume is his: a snapshot that is full answers with errors.
@@ -158,13 +167,11 @@ std::expected<void, Failure> look_around(const Machine& machine, const std::vect
     std::expected<void, Failure> open;
     const auto job = machine.clock.start(
         "openers", [&] { open = look_for_openers(machine, situation, deadline); });
-    Situation elsewhere{
-        .instance_id = {}, .layout = situation.layout, .lvm_tool = {}, .candidates = {}};
-    look_elsewhere(machine, others, deadline, elsewhere);
+    auto elsewhere = look_elsewhere(machine, others, situation.layout.volume_group, deadline);
     machine.clock.wait(*job);
-    situation.elsewhere = std::move(elsewhere.elsewhere);
-    situation.elsewhere_unknown = elsewhere.elsewhere_unknown;
-    std::ranges::move(elsewhere.notes, std::back_inserter(situation.notes));
+    situation.elsewhere = std::move(elsewhere.groups);
+    situation.elsewhere_unknown = !elsewhere.unknown.empty();
+    std::ranges::move(elsewhere.unknown, std::back_inserter(situation.notes));
     situation.group_folder = machine.files.exists("/dev/" + situation.layout.volume_group);
     return open;
 }

@@ -76,9 +76,9 @@ Keys ephemeral() {
         {"ephemeral.expect", Node::value, kinds::expectation(), R"("any")",
          "How many ephemeral disks there must be: any number, none, exactly so many, at least so "
          "many, or one of these by instance type (`default`, itself \"any\" where it is left out, "
-         "is "
-         "for all other types). More than exactly so many are used and noted, but refused where "
-         "only their names say that they are ephemeral (Xen).",
+         "is for all other types). A larger number of disks than an exact one is used and noted; "
+         "on "
+         "Xen, where only the mapping proves a disk, it is refused.",
          R"({"by_type": {"i4i.large": 1}, "default": "any"})"},
         {"ephemeral.deadline", Node::value, deadline(), R"("60s")",
          "How long to wait for the disks to appear."},

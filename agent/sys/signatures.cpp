@@ -19,8 +19,8 @@ struct FreeProbe {
 };
 using Probe = std::unique_ptr<blkid_struct_probe, FreeProbe>;
 
-/// More than a disk in use has. Of one kind there may be hundreds (each uberblock of ZFS counts),
-/// and a probe that goes round in circles must end: what is found after so many adds nothing.
+/// More signatures than a disk in use has. One type may have hundreds (each uberblock of ZFS is
+/// one); the limits bound the search.
 constexpr int kMaxSignatures = 128;
 constexpr int kMaxOfOneType = 16;
 
